@@ -1,0 +1,294 @@
+/*
+ * 05-epoll: one process, many clients; epoll remembers the question.
+ *
+ *     make 05-epoll                           watch it play a scene
+ *     05-epoll/server [-p PORT] [-e] [-q]     or run it by itself
+ *
+ * Look at arm() and main(): the kernel keeps the list of fds; we tell it only
+ * what changed, and it tells us only who is ready. Nobody walks the list.
+ * -e: edge-triggered, told once per change and not as long as it is so.
+ * The notes: 5 实例 (level-triggered) and the edge-triggered one, put right.
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LESSON "05-epoll"
+#define USAGE "usage: " LESSON "/server [-p PORT (9005; 0: any free)] " \
+              "[-e (edge-triggered)] [-q (no log)]"
+
+enum {
+    DEFAULT_PORT = 9005,
+    BUFFER_SIZE = 64 * 1024, /* bytes: one turn's read, and the most owed */
+    MAX_FDS = 1024 * 1024,   /* of the table: untouched, it costs nothing */
+    BATCH = 256,             /* ready fds told per epoll_wait() */
+    TURNS = 4,               /* of one client, edge-triggered, per round */
+};
+
+struct client {
+    bool open;
+    uint32_t armed; /* the events epoll watches it for; 0: not at all */
+    char name[sizeof "255.255.255.255:65535"]; /* for the log */
+    char *owed; /* the part of an answer the kernel had no room for, or NULL */
+    size_t owed_size;
+};
+
+enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* what came of it */
+
+static struct client clients[MAX_FDS]; /* by fd; the listener is in it too */
+static int highest;                    /* of the open ones */
+static bool full;                      /* no fd left: accept nobody now */
+static int epoll_fd;
+static bool edge;
+static bool quiet;
+
+/* A line of the log: where in this file, and what happened there. */
+#define LOG(format, ...) \
+    ((void)(quiet || printf("%s:%d: " format "\n", \
+                            __FILE__, __LINE__, __VA_ARGS__)))
+
+/* SIGINT and SIGTERM: the kernel takes back every socket and all memory, so
+   this may interrupt anything (both calls are async-signal-safe). */
+static void say_bye(int signal_number)
+{
+    (void)signal_number;
+    _exit(write(STDOUT_FILENO, "bye\n", 4) == 4 ? 0 : 1);
+}
+
+/* Listen on 127.0.0.1 and say so; port 0 is any free one. */
+static int listen_on(int port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+        .sin_port = htons((uint16_t)port),
+    };
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (listener < 0)
+        err(1, "socket");
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+    if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
+        listen(listener, SOMAXCONN) < 0)
+        errx(1, "bind and listen, port %d: %s; another server? "
+             "-p 0 takes any free port", port, strerror(errno));
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    printf(LESSON ": listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+    return listener;
+}
+
+/* Ask for as many fds as the system allows; the usual 1,024 are a default. */
+static void raise_fd_limit(void)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max < MAX_FDS ? limit.rlim_max : MAX_FDS;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* a-z become A-Z, every other byte stays. There is no if in the loop, so the
+   compiler can work on 16 bytes at once instead of guessing at each. */
+static void upper(char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
+}
+
+/* Take a client off the backlog. Returns its fd or -1: none is there (it may
+   have left again), or there is no fd for it. Then it waits in the backlog
+   until a client leaves; where that cannot be, a nap is better than a spin. */
+static int accept_client(int listener)
+{
+    struct sockaddr_in peer;
+    socklen_t size = sizeof peer;
+    int fd = accept(listener, (struct sockaddr *)&peer, &size);
+    if (fd < 0 && errno != EAGAIN) {
+        full = errno == EMFILE && highest > listener;
+        LOG("accept: %s", strerror(errno));
+        usleep(full ? 0 : 10000);
+    }
+    if (fd < 0)
+        return -1;
+
+    struct client *c = &clients[fd];
+    c->open = true;
+    snprintf(c->name, sizeof c->name, "%s:%d", inet_ntoa(peer.sin_addr),
+             ntohs(peer.sin_port));
+    highest = fd > highest ? fd : highest;
+    fcntl(fd, F_SETFL, O_NONBLOCK); /* Linux does not inherit it */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    LOG("%s: accept: fd %d", c->name, fd);
+    return fd;
+}
+
+static void close_client(int fd)
+{
+    LOG("%s: close", clients[fd].name);
+    close(fd);
+    free(clients[fd].owed);
+    clients[fd] = (struct client){ .open = false };
+    while (!clients[highest].open)
+        highest--;
+    full = false;
+}
+
+static bool wants_write(int fd)
+{
+    return clients[fd].owed != NULL;
+}
+
+/* A call failed: not now, once more, or the end of this client; never of the
+   server. What a client does stays between it and us. */
+static enum turn failed(int fd, const char *call)
+{
+    if (errno == EAGAIN)
+        return WOULD_BLOCK;
+    if (errno == EINTR)
+        return PROGRESS;
+    LOG("%s: %s: %s", clients[fd].name, call, strerror(errno));
+    return GONE;
+}
+
+/* Send the bytes; those the kernel has no room for are owed. They may be
+   the ones already owed: this is also how a debt is paid. */
+static enum turn answer(int fd, const char *bytes, size_t length)
+{
+    struct client *c = &clients[fd];
+    ssize_t n = send(fd, bytes, length, 0);
+    size_t sent = n < 0 ? 0 : (size_t)n;
+    enum turn turn = n < 0 ? failed(fd, "send") : PROGRESS;
+    if (turn == GONE)
+        return GONE;
+    LOG("%s: send: %zu of %zu bytes", c->name, sent, length);
+    if (sent == length) {
+        free(c->owed);
+        c->owed = NULL;
+        return PROGRESS;
+    }
+    if (c->owed == NULL && (c->owed = malloc(BUFFER_SIZE)) == NULL)
+        return failed(fd, "malloc");
+    c->owed_size = length - sent;
+    memmove(c->owed, bytes + sent, c->owed_size);
+    return turn;
+}
+
+/* One turn: pay what is owed or else read once and answer. A client that
+   never reads is not read from either, so it costs one buffer and no more. */
+static enum turn serve(int fd)
+{
+    static char buffer[BUFFER_SIZE]; /* for all: it is empty between turns */
+
+    if (wants_write(fd))
+        return answer(fd, clients[fd].owed, clients[fd].owed_size);
+    ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+    if (n < 0)
+        return failed(fd, "recv");
+    LOG("%s: recv: %zd bytes%s", clients[fd].name, n,
+        n == 0 ? ", the end of file" : "");
+    if (n == 0)
+        return GONE;
+    upper(buffer, (size_t)n);
+    return answer(fd, buffer, (size_t)n);
+}
+
+/* Tell epoll what the fd waits for, if that has changed. This is the one
+   copy of what the kernel remembers; false: the kernel has no memory left. */
+static bool arm(int fd, uint32_t events)
+{
+    uint32_t *armed = &clients[fd].armed;
+    struct epoll_event event = { .events = events, .data.fd = fd };
+    int change = *armed == 0 ? EPOLL_CTL_ADD
+               : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    bool needed = events != *armed;
+    *armed = events;
+    return !needed || epoll_ctl(epoll_fd, change, fd, &event) == 0;
+}
+
+/* Edge-triggered: what is left over now is not told again, so go on until
+   EAGAIN. But one who sends without end must let the others in: after some
+   turns MOD makes the kernel look again and tell us in the next round. */
+static enum turn serve_to_the_edge(int fd)
+{
+    for (int i = 0; i < TURNS; i++) {
+        enum turn turn = serve(fd);
+        if (turn != PROGRESS)
+            return turn;
+    }
+    struct epoll_event again = { clients[fd].armed, { .fd = fd } };
+    epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &again);
+    return PROGRESS;
+}
+
+static void welcome(int listener)
+{
+    int fd = accept_client(listener);
+    if (fd >= 0 && !arm(fd, edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN))
+        close_client(fd);
+}
+
+static int number(const char *text, int most)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || n < 0 || n > most)
+        errx(2, "'%s' is not a number from 0 to %d\n%s", text, most, USAGE);
+    return (int)n;
+}
+
+int main(int argc, char **argv)
+{
+    int port = DEFAULT_PORT;
+    int option;
+    while ((option = getopt(argc, argv, "p:eq")) != -1)
+        switch (option) {
+        case 'p': port = number(optarg, 65535); break;
+        case 'e': edge = true; break;
+        case 'q': quiet = true; break;
+        default: errx(2, USAGE);
+        }
+    if (optind < argc)
+        errx(2, USAGE);
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    signal(SIGINT, say_bye);
+    signal(SIGTERM, say_bye);
+    raise_fd_limit();
+    int listener = highest = listen_on(port);
+    clients[listener].open = true;
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* a client may leave the backlog */
+
+    if ((epoll_fd = epoll_create1(0)) < 0)
+        err(1, "epoll_create1");
+
+    for (;;) {
+        struct epoll_event ready[BATCH];
+        arm(listener, full ? 0 : EPOLLIN);
+        int n = epoll_wait(epoll_fd, ready, BATCH, -1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            err(1, "epoll_wait");
+        LOG("epoll_wait: %d ready", n);
+        for (int i = 0; i < n; i++) {
+            int fd = ready[i].data.fd;
+            if (fd == listener)
+                welcome(listener);
+            else if ((edge ? serve_to_the_edge(fd) : serve(fd)) == GONE)
+                close_client(fd);
+            else if (!edge)
+                arm(fd, wants_write(fd) ? EPOLLOUT : EPOLLIN);
+        }
+    }
+}

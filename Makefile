@@ -1,0 +1,74 @@
+# Eight lessons on I/O models in C. `make` prints what you can type.
+# Everything goes by pattern: a new lesson or step needs no new line here.
+
+CFLAGS   ?= -O3 -g
+WARNINGS  = -Wall -Wextra -Wshadow -Wpedantic
+
+# Every .c is a program, but for those with a .h beside them: modules, linked
+# into the programs of their lesson.
+sources  := $(wildcard 0*-*/*.c 0*-*/steps/*.c clients/*.c)
+modules  := $(patsubst %.h,%.c,$(wildcard 0*-*/*.h))
+programs := $(patsubst %.c,%,$(filter-out $(modules),$(sources)))
+lessons  := $(patsubst %/server.c,%,$(wildcard 0*-*/server.c))
+steps    := $(foreach s,$(wildcard 0*-*/steps/*.c),$(firstword \
+            $(subst -, ,$(notdir $s))))
+lesson_of = $(firstword $(subst /, ,$1))
+before    = $(shell ls -d 0*-*/ | tr -d / | grep -B1 -x '$1' | head -n 1)
+
+play      = clients/play $(if $(STEP),--step) $(if $(PACE),--pace $(PACE))
+bats      = command -v bats > /dev/null || { echo 'The tests need bats-core:' \
+            'apt install bats, dnf install bats or brew install bats-core'; \
+            exit 1; }; SERVER='$(if $(SERVER),$(abspath $(SERVER)))' bats
+
+.PHONY: help all test clean $(lessons) $(steps)
+.SECONDEXPANSION:
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
+## Watch
+##   make 03-select              build lesson 03 and play its scene
+##   make 03-select STEP=1       ... waiting for Enter after each sentence
+##   make 03-select PACE=0.3     ... this many seconds between two lines
+##   make 03d                    play one step of a lesson
+$(lessons): %: %/server %/client clients/play
+	@$(play) $@/demo.play
+	@echo
+	@echo 'Next:  $@/server                in one terminal, and'
+	@echo '       $@/client                in two others; type, then Ctrl-D'
+	@echo '       less $@/server.c         main() is the model'
+	@echo '       make diff-$@             what is new since $(call before,$@)'
+	@echo '       make test-$@             what the server must stand'
+
+$(steps): %: $$(basename $$(wildcard 0*/steps/$$*-*.c)) clients/play
+	@if [ -f $<.play ]; then $(play) $<.play; else $<; fi
+
+## Compare
+##   make diff-04-poll           what lesson 04 changed since 03
+diff-%:
+	@diff -up $(call before,$*)/server.c $*/server.c || [ $$? = 1 ]
+
+## Test (needs bats)
+##   make test                   build all and test all: two minutes at most
+##   make test-03-select         one lesson
+##   make test-03-select SERVER=path/to/yours
+##                               your server in the place of the lesson's
+test: all
+	@$(bats) tests
+
+test-%: clients/play
+	@$(bats) tests/$*.bats
+
+## Build
+##   make all                    everything; CC=clang and CFLAGS=... as usual
+##   make clean                  away with what was built
+all: $(programs)
+
+$(programs): %: %.c $$(filter $$(call lesson_of,$$@)/$$(PERCENT),$$(modules) $$(modules:.c=.h))
+	$(CC) -std=gnu11 $(WARNINGS) $(CFLAGS) -pthread -o $@ $(filter %.c,$^)
+
+PERCENT := %
+
+clean:
+	rm -rf build $(programs)
