@@ -101,7 +101,7 @@ static void serve_client(int fd, const char *name)
             LOG("%s: recv: %s", name, strerror(errno));
         else
             LOG("%s: recv: %zd bytes%s", name, n,
-                n == 0 ? ", the end of file" : "");
+                n == 0 ? " (end of file)" : "");
         if (n <= 0)
             break;
         upper(buffer, (size_t)n);

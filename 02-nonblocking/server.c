@@ -188,7 +188,7 @@ static enum turn serve(int fd)
     if (n < 0)
         return failed(fd, "recv");
     LOG("%s: recv: %zd bytes%s", clients[fd].name, n,
-        n == 0 ? ", the end of file" : "");
+        n == 0 ? " (end of file)" : "");
     if (n == 0)
         return GONE;
     upper(buffer, (size_t)n);
@@ -241,9 +241,10 @@ int main(int argc, char **argv)
         }
         if (!happened) {
             in_vain++;
-            usleep((useconds_t)pause_ms * 1000);
+            if (pause_ms > 0)
+                usleep((useconds_t)pause_ms * 1000);
         } else if (in_vain > 0) {
-            LOG("this round was not in vain; %lu before it were", in_vain);
+            LOG("%lu rounds in vain before", in_vain);
             in_vain = 0;
         }
     }

@@ -189,7 +189,7 @@ static enum turn serve(int fd)
     if (n < 0)
         return failed(fd, "recv");
     LOG("%s: recv: %zd bytes%s", clients[fd].name, n,
-        n == 0 ? ", the end of file" : "");
+        n == 0 ? " (end of file)" : "");
     if (n == 0)
         return GONE;
     upper(buffer, (size_t)n);
@@ -258,7 +258,7 @@ int main(int argc, char **argv)
             continue; /* and what is in the sets means nothing */
         if (n < 0)
             err(1, "select");
-        LOG("select: %d ready of the fds below %d", n, nfds);
+        LOG("select: %d ready, nfds %d", n, nfds);
         for (int fd = listener; fd < nfds; fd++) {
             if (!FD_ISSET(fd, &readable) && !FD_ISSET(fd, &writable))
                 continue;

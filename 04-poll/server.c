@@ -191,7 +191,7 @@ static enum turn serve(int fd)
     if (n < 0)
         return failed(fd, "recv");
     LOG("%s: recv: %zd bytes%s", clients[fd].name, n,
-        n == 0 ? ", the end of file" : "");
+        n == 0 ? " (end of file)" : "");
     if (n == 0)
         return GONE;
     upper(buffer, (size_t)n);
@@ -247,7 +247,7 @@ int main(int argc, char **argv)
             continue;
         if (n < 0)
             err(1, "poll");
-        LOG("poll: %d ready of the fds below %d", n, nfds);
+        LOG("poll: %d ready, nfds %d", n, nfds);
         for (int fd = listener; fd < nfds; fd++) {
             if (fds[fd].revents == 0)
                 continue;

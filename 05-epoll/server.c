@@ -195,7 +195,7 @@ static enum turn serve(int fd)
     if (n < 0)
         return failed(fd, "recv");
     LOG("%s: recv: %zd bytes%s", clients[fd].name, n,
-        n == 0 ? ", the end of file" : "");
+        n == 0 ? " (end of file)" : "");
     if (n == 0)
         return GONE;
     upper(buffer, (size_t)n);

@@ -1,0 +1,1985 @@
+/*
+ * play: play one scene against a server, show it, and check what comes back.
+ *
+ *     clients/play [--step] [--pace SECONDS] [--all] [--quiet]
+ *                  [--server PATH] [--timeout SECONDS] FILE.play
+ *
+ *     --step      wait for Enter after each sentence, for a class
+ *     --pace S    seconds between two lines (0.8 on a terminal, else 0)
+ *     --all       show every line of the log, also of a flood
+ *     --quiet     show nothing but what went wrong
+ *     --server P  start P in the place of the scene's program (or $SERVER)
+ *     --timeout S how long to wait for what is expected (5)
+ *
+ * FILE may be "-", standard input. Exit status: 0 all came as expected; 1 it
+ * did not, or the server could not be started; 2 wrong usage or a mistake in
+ * FILE, whose line is named before anything is started; 130 interrupted.
+ * However play ends, also by kill -9, what it started ends with it.
+ *
+ * A scene has one doing a line; "#" starts a comment. BYTES is "text" with
+ * the escapes of C, or N "text": N times that text. TIME is 300ms or 1.5s.
+ *
+ *     say TEXT                  a sentence to read
+ *     ask TEXT                  a question: what will happen?
+ *     server [ARGS]             start the server on a free port: DIR/server
+ *                               for DIR/demo.play, else DIR/NAME for
+ *                               DIR/NAME.play; wait until it listens
+ *     run PROGRAM [ARGS]        start a program that lies beside FILE
+ *     limit N                   it may open N files (before server or run)
+ *     A connect                 a client appears: any capitalised word
+ *     A send BYTES [every TIME] what the kernel has no room for now is sent
+ *                               later, while the scene goes on; every: one
+ *                               byte at a time; or urgent: out of band
+ *     A expect BYTES            exactly these come, in time; A reads only now
+ *     A expect eof              ... the end of file;   A expect reset: a RST
+ *     A silent TIME             nothing comes for so long
+ *     A shut                    sends no more, still reads (half-close)
+ *     A close                   closes;                A reset: with a RST
+ *     crowd N [send BYTES] [expect BYTES]
+ *                               N more clients connect; all send; all expect
+ *     crowd leaves              they close;            crowd resets: by RST
+ *     type BYTES                to the server's keyboard;  type eof: its end
+ *     see "REGEX"               the log must show it (regex(7), extended);
+ *                               lines that an earlier see has passed are past
+ *     signal NAME               TERM, INT, STOP, CONT, ... to the server
+ *     expect exit N             it ends by itself, with this status;
+ *     expect killed NAME        it is ended by this signal
+ *     idle TIME                 it must not use the CPU for so long, at all
+ *     measure TIME              say how often it wakes and what CPU it uses
+ *     wait TIME                 let time pass
+ *
+ * "X; Y" does both with nothing in between. When a scene ends, the server
+ * gets SIGTERM and has to end, and no client that expected something may
+ * have got more than that.
+ */
+#define _GNU_SOURCE /* wcwidth(), in glibc */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <wchar.h>
+
+enum {
+    CHUNK = 64 * 1024,      /* bytes: of one recv or send */
+    LINE_MAX_BYTES = 1000,  /* of a log line; a longer one is cut in two */
+    LOG_LINES = 4096,       /* that see can look back on */
+    SHOWN_LINES = 9,        /* of the log after one doing, without --all */
+    LAST_LINES = 10,        /* of the log, told when something fails */
+    WORDS = 64,             /* in a line of the scene */
+    CONNECTING = 128,       /* of a crowd, at the same time */
+    SETTLE_MS = 3,          /* the log is quiet for so long: next line */
+    TIME_COLUMNS = 7,       /* of the screen */
+};
+
+struct bytes {
+    char *text;
+    size_t length; /* of text */
+    size_t times;  /* it is repeated */
+};
+
+struct sending { /* what a client still has to send */
+    struct sending *next;
+    struct bytes bytes;
+    bool urgent;
+};
+
+enum hearing { DEAF, BYTES, END, RST, NOTHING }; /* what a client waits for */
+
+struct player { /* a client */
+    char name[24];
+    int colour; /* an index; -1: one of the crowd */
+    int fd;     /* -1: not connected */
+    bool connecting;
+    bool shut_after; /* everything is sent */
+    bool expects;    /* so it may not get more than that */
+    struct sending *queue;
+    size_t sent; /* of the first in the queue */
+    enum hearing hearing;
+    struct bytes wanted;
+    size_t heard; /* of it */
+};
+
+struct action { /* a doing of the scene */
+    int line;
+    const char *source; /* as it is written */
+    bool joined;        /* by ";": nothing comes in between */
+    void (*act)(const struct action *);
+    size_t who; /* the client */
+    struct bytes bytes, wanted;
+    double seconds;
+    long number;
+    bool urgent;
+    const char *text;
+    regex_t regex;
+    char **argv;
+};
+
+/* The scene */
+static const char *file;  /* its name */
+static const char *title; /* its first comment, or the name */
+static struct action *actions;
+static size_t n_actions;
+static const struct action *current; /* the doing at hand */
+static struct player *players;       /* the named ones, then the crowd */
+static size_t n_players, n_named;
+static size_t owner[65536]; /* by port: 1 + the index of the player there */
+static int n_checks;
+
+/* The options */
+static bool step, all, quiet;
+static double pace = -1, timeout = 5;
+static const char *program; /* --server */
+
+/* The server */
+static pid_t server; /* and its process group; 0: none */
+static bool ended;   /* ... by itself, with status */
+static int status;
+static bool may_end;      /* a signal was sent, or it is not a server */
+static int port;          /* 0: it does not listen yet */
+static int log_fd = -1;   /* its stdout and stderr */
+static int keyboard = -1; /* its stdin */
+static int guard = -1;    /* to the process that ends it if we are killed */
+static long fd_limit;     /* for it; 0: as ours */
+static struct rlimit our_limit;
+
+/* Its log: the last LOG_LINES lines */
+static char *log_lines[LOG_LINES];
+static size_t n_lines;   /* ever read */
+static size_t see_from;  /* the first line that see has not passed */
+static char partial[LINE_MAX_BYTES + 1];
+static size_t partial_length;
+
+/* The screen */
+static bool colours, utf8, terminal;
+static int columns = 100, lane; /* of all, of the clients' lane */
+static size_t shown;                /* log lines since the last doing */
+static double started;
+
+static int signals[2]; /* a pipe: the handler writes, the loop reads */
+
+static void finish(int exit_status) __attribute__((noreturn));
+static void fail(const char *format, ...)
+    __attribute__((noreturn, format(printf, 1, 2)));
+
+/* ---------------------------------------------------------------- tools */
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void *grown(void *old, size_t size)
+{
+    void *new = realloc(old, size);
+    if (new == NULL)
+        err(1, "play: no memory");
+    return new;
+}
+
+static size_t total(const struct bytes *b)
+{
+    return b->length * b->times;
+}
+
+/* The bytes from OFFSET on, as many as are left and fit. */
+static size_t slice(const struct bytes *b, size_t offset, char *to, size_t max)
+{
+    size_t n = total(b) - offset;
+    if (n > max)
+        n = max;
+    for (size_t i = 0, at = offset % b->length; i < n; i++) {
+        to[i] = b->text[at];
+        if (++at == b->length)
+            at = 0;
+    }
+    return n;
+}
+
+/* "text\n" as C would write it, cut to about SIZE. Returns TO. */
+static char *quoted(char *to, size_t size, const char *bytes, size_t length)
+{
+    static const char codes[] = "\a\b\t\n\v\f\r\"\\", names[] = "abtnvfr\"\\";
+    size_t n = 0;
+    to[n++] = '"';
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)bytes[i];
+        const char *code = c == 0 ? NULL : strchr(codes, c);
+        if (n + 10 > size) {
+            n += (size_t)sprintf(to + n, utf8 ? "…" : "...");
+            break;
+        }
+        if (code != NULL)
+            n += (size_t)sprintf(to + n, "\\%c", names[code - codes]);
+        else if (c < ' ' || c > '~')
+            n += (size_t)sprintf(to + n, "\\x%02x", c);
+        else
+            to[n++] = (char)c;
+    }
+    to[n++] = '"';
+    to[n] = '\0';
+    return to;
+}
+
+static char *quoted_bytes(char *to, size_t size, const struct bytes *b)
+{
+    int n = b->times == 1 ? 0 : snprintf(to, size, "%zu ", b->times);
+    quoted(to + n, size - (size_t)n, b->text, b->length);
+    return to;
+}
+
+/* --------------------------------------------------------------- screen */
+
+static const char *style(const char *codes)
+{
+    static char sequence[4][24];
+    static int next;
+    if (!colours)
+        return "";
+    next = (next + 1) % 4;
+    snprintf(sequence[next], sizeof sequence[next], "\033[%sm", codes);
+    return sequence[next];
+}
+
+/* A client's colour: of middle brightness, for dark and for light screens. */
+static const char *colour_of(const struct player *p)
+{
+    static const char *const palette[] = {
+        "1;38;5;33", "1;38;5;170", "1;38;5;71",
+        "1;38;5;172", "1;38;5;37", "1;38;5;135",
+    };
+    if (p->colour < 0)
+        return style("1");
+    return style(palette[p->colour % 6]);
+}
+
+/* The character at S: its columns, and in *LENGTH its bytes. */
+static int character(const char *s, size_t *length)
+{
+    wchar_t wide;
+    mbstate_t state = { 0 };
+    size_t n = mbrtowc(&wide, s, MB_CUR_MAX, &state);
+    *length = n == 0 || n > MB_CUR_MAX ? 1 : n;
+    int width = n > MB_CUR_MAX ? 1 : wcwidth(wide);
+    return width < 0 ? 1 : width;
+}
+
+static int width_of(const char *s)
+{
+    int width = 0;
+    for (size_t n; *s != '\0'; s += n)
+        width += character(s, &n);
+    return width;
+}
+
+/* How many bytes of S to put into ROOM columns: up to a space if it can be.
+   *USED are the columns they take. */
+static size_t fit(const char *s, int room, int *used)
+{
+    size_t at = 0, n, space = 0;
+    int width = 0, space_width = 0;
+    for (; s[at] != '\0'; at += n) {
+        int w = character(s + at, &n);
+        if (s[at] == ' ') {
+            space = at;
+            space_width = width;
+        }
+        if (width + w > room)
+            break;
+        width += w;
+    }
+    if (s[at] != '\0' && space > 0) {
+        at = space;
+        width = space_width;
+    }
+    *used = width;
+    return at;
+}
+
+static void repeat(const char *s, int times)
+{
+    while (times-- > 0)
+        fputs(s, stdout);
+}
+
+static void show_time(void)
+{
+    printf("%s%6.2f%s ", style("2"), now() - started, style("0"));
+}
+
+static void show_bar(void)
+{
+    printf("%s%s%s", style("2"), utf8 ? "│" : "|", style("0"));
+}
+
+/* What of the log was held back since the last doing. */
+static void show_rest_of_log(void)
+{
+    size_t hidden = shown > SHOWN_LINES && !all ? shown - SHOWN_LINES : 0;
+    shown = 0;
+    if (hidden == 0 || quiet)
+        return;
+    show_time();
+    repeat(" ", lane);
+    show_bar();
+    printf(" %s%s %zu more %s%s\n", style("2"), utf8 ? "…" : "...", hidden,
+           hidden == 1 ? "line" : "lines", style("0"));
+    fflush(stdout);
+}
+
+enum arrow { NO_ARROW, TO_SERVER, FROM_SERVER };
+
+/* From the text to the server's lane, or from there to the text. */
+static void show_arrow(enum arrow arrow, int length)
+{
+    fputs(style("2"), stdout);
+    if (arrow == NO_ARROW || length < 3) {
+        repeat(" ", length);
+    } else if (arrow == TO_SERVER) {
+        putchar(' ');
+        repeat(utf8 ? "─" : "-", length - 2);
+        fputs(utf8 ? "▶" : ">", stdout);
+    } else {
+        fputs(utf8 ? " ◀" : " <", stdout);
+        repeat(utf8 ? "─" : "-", length - 2);
+    }
+    fputs(style("0"), stdout);
+}
+
+/* A line, or as many as it takes, in the clients' lane. */
+static void show(const char *name, const char *colour, enum arrow arrow,
+                 const char *text)
+{
+    int indent = width_of(name) + 1;
+    bool first = true;
+    show_rest_of_log();
+    if (quiet)
+        return;
+    do {
+        int used;
+        size_t n = fit(text, lane - indent, &used);
+        bool last = text[n] == '\0';
+        if (first)
+            show_time();
+        else
+            repeat(" ", TIME_COLUMNS);
+        printf("%s%s%s ", colour, first ? name : "", style("0"));
+        repeat(" ", first ? 0 : indent - 1);
+        printf("%.*s", (int)n, text);
+        show_arrow(last ? arrow : NO_ARROW, lane - indent - used);
+        show_bar();
+        putchar('\n');
+        text += n;
+        text += strspn(text, " ");
+        first = false;
+    } while (*text != '\0');
+    fflush(stdout);
+}
+
+static void show_client(const struct player *p, enum arrow arrow,
+                        const char *text)
+{
+    show(p->name, colour_of(p), arrow, text);
+}
+
+/* A sentence over the whole width. */
+static void show_sentence(const char *mark, const char *codes,
+                          const char *text)
+{
+    int used;
+    show_rest_of_log();
+    if (quiet)
+        return;
+    putchar('\n');
+    while (*text != '\0') {
+        size_t n = fit(text, columns - 6, &used);
+        if (n == 0)
+            n = 1;
+        printf("%s%4s %.*s%s\n", style(codes), mark, (int)n, text,
+               style("0"));
+        text += n;
+        text += strspn(text, " ");
+        mark = "";
+    }
+    putchar('\n');
+    fflush(stdout);
+}
+
+/* A line of the log made fit to be shown: ADDRESS:PORT becomes the name of
+   the client there, and what is not text is escaped. PAINT[i] becomes 1 + the
+   index of the client whose name TEXT[i] belongs to, or 0. */
+static void translate(const char *line, char *text, size_t *paint)
+{
+    while (*line != '\0') {
+        unsigned peer, end = 0;
+        size_t n, length;
+        if (sscanf(line, "127.0.0.1:%u%n", &peer, (int *)&end) == 1 &&
+            peer < 65536 && owner[peer] != 0) {
+            n = strlen(strcpy(text, players[owner[peer] - 1].name));
+            length = end;
+        } else {
+            character(line, &length);
+            if (length == 1 && !isprint((unsigned char)*line))
+                n = (size_t)sprintf(text, "\\x%02x", (unsigned char)*line);
+            else
+                memcpy(text, line, n = length);
+            peer = 0;
+        }
+        for (size_t i = 0; i < n; i++)
+            *paint++ = peer == 0 ? 0 : owner[peer];
+        text += n;
+        line += length;
+    }
+    *text = '\0';
+}
+
+/* N bytes of a translated line, the clients' names in their colours. */
+static void show_painted(const char *text, const size_t *paint, size_t n)
+{
+    size_t last = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (paint[i] != last)
+            fputs(paint[i] == 0 ? style("0")
+                                : colour_of(&players[paint[i] - 1]), stdout);
+        last = paint[i];
+        putchar(text[i]);
+    }
+    fputs(last == 0 ? "" : style("0"), stdout);
+}
+
+/* "FILE:LINE: TEXT": the length of FILE:LINE, or 0 if it is none. */
+static size_t place_in(const char *line)
+{
+    size_t n = strcspn(line, ": ");
+    size_t digits = line[n] == ':' ? strspn(line + n + 1, "0123456789") : 0;
+    return digits > 0 && strncmp(line + n + 1 + digits, ": ", 2) == 0
+        ? n + 1 + digits : 0;
+}
+
+/* A line of the log in the server's lane: its text, and at the right edge the
+   FILE:LINE that printed it. */
+static void show_log(const char *line)
+{
+    static char text[LINE_MAX_BYTES * 4 + 1];
+    static size_t paint[LINE_MAX_BYTES * 4 + 1];
+    const size_t *p = paint;
+    const char *t = text;
+    int place = (int)place_in(line);
+    int room = columns - TIME_COLUMNS - lane - 2;
+    const char *place_text = line;
+
+    if (++shown > SHOWN_LINES && !all)
+        return;
+    if (quiet)
+        return;
+    translate(line + (place > 0 ? place + 2 : 0), text, paint);
+    while (room < 60 && memchr(place_text, '/', (size_t)place) != NULL) {
+        place--; /* on a narrow screen the file's own name must do */
+        place_text++;
+    }
+    do {
+        int used, place_room = place > 0 && room - place > 12 ? place + 1 : 0;
+        size_t n = fit(t, room - place_room, &used);
+        if (t == text)
+            show_time();
+        else
+            repeat(" ", TIME_COLUMNS);
+        repeat(" ", lane);
+        show_bar();
+        putchar(' ');
+        show_painted(t, p, n);
+        if (place > 0) {
+            repeat(" ", place_room > 0 ? room - place - used : 1);
+            printf("%s%.*s%s", style("2"), place, place_text, style("0"));
+        }
+        putchar('\n');
+        p += n + strspn(t + n, " ");
+        t += n + strspn(t + n, " ");
+        place = 0;
+    } while (*t != '\0');
+    fflush(stdout);
+}
+
+/* What we see of the server from outside, in its lane. */
+static void show_note(const char *text)
+{
+    show_rest_of_log();
+    if (quiet)
+        return;
+    show_time();
+    repeat(" ", lane);
+    show_bar();
+    printf(" %s%s%s\n", style("1"), text, style("0"));
+    fflush(stdout);
+}
+
+static void show_title(void)
+{
+    char head[64];
+    if (quiet)
+        return;
+    printf("\n%s%s%s\n\n", style("1"), title, style("0"));
+    snprintf(head, sizeof head, "%*s %-*s", TIME_COLUMNS - 1, "time", lane,
+             "clients");
+    printf("%s%s%s ", style("2"), head, utf8 ? "│" : "|");
+    printf("server%s\n", style("0"));
+}
+
+/* --------------------------------------------------- how a scene can end */
+
+static const char *signal_name(int number)
+{
+    return number == SIGTERM ? "SIGTERM" : number == SIGKILL ? "SIGKILL"
+         : number == SIGINT ? "SIGINT" : number == SIGSEGV ? "SIGSEGV"
+         : number == SIGABRT ? "SIGABRT" : number == SIGPIPE ? "SIGPIPE"
+         : number == SIGBUS ? "SIGBUS" : number == SIGFPE ? "SIGFPE"
+         : number == SIGHUP ? "SIGHUP" : number == SIGALRM ? "SIGALRM"
+         : strsignal(number);
+}
+
+static const char *how_it_ended(void)
+{
+    static char text[64];
+    if (WIFSIGNALED(status))
+        snprintf(text, sizeof text, "killed by %s",
+                 signal_name(WTERMSIG(status)));
+    else
+        snprintf(text, sizeof text, "exit status %d", WEXITSTATUS(status));
+    return text;
+}
+
+/* Forget the server; whatever is left of its process group is killed. */
+static void kill_server(void)
+{
+    pid_t none = 0;
+    if (server == 0)
+        return;
+    kill(-server, SIGKILL);
+    if (!ended)
+        waitpid(server, &status, 0);
+    if (write(guard, &none, sizeof none) < 0)
+        warn("play: guard");
+    server = 0;
+}
+
+static void finish(int exit_status)
+{
+    kill_server();
+    fflush(stdout);
+    _exit(exit_status);
+}
+
+/* The scene fails at the current line: what it is, what was wanted and what
+   came, and the last lines of the log. */
+static void fail(const char *format, ...)
+{
+    va_list arguments;
+    show_rest_of_log();
+    fflush(stdout);
+    fprintf(stderr, "\n%s%s%s:%d: %s%s\n", style("1;31"),
+            utf8 ? "✗ " : "", file, current->line, current->source,
+            style("0"));
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    if (ended)
+        fprintf(stderr, "  the server has ended: %s\n", how_it_ended());
+    if (n_lines > 0)
+        fprintf(stderr, "  the end of its log:\n");
+    for (size_t i = n_lines > LAST_LINES ? n_lines - LAST_LINES : 0;
+         i < n_lines; i++)
+        fprintf(stderr, "    %s\n", log_lines[i % LOG_LINES]);
+    finish(1);
+}
+
+/* --------------------------------------------------------------- server */
+
+static void log_line(void)
+{
+    char **slot = &log_lines[n_lines % LOG_LINES];
+    partial[partial_length] = '\0';
+    free(*slot);
+    if ((*slot = strdup(partial)) == NULL)
+        err(1, "play: no memory");
+    n_lines++;
+    partial_length = 0;
+    const char *ready = strstr(*slot, "listening on ");
+    if (port == 0 && ready != NULL)
+        sscanf(ready, "listening on %*[0-9.]:%d", &port);
+    show_log(*slot);
+}
+
+/* Take what is in the log now, but in a flood leave time for the others. */
+static void read_log(void)
+{
+    char buffer[CHUNK];
+    ssize_t n = read(log_fd, buffer, sizeof buffer);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        close(log_fd);
+        log_fd = -1;
+        n = 0;
+    }
+    for (ssize_t i = 0; i < n; i++) {
+        if (buffer[i] != '\n')
+            partial[partial_length++] = buffer[i] == '\0' ? ' ' : buffer[i];
+        if (buffer[i] == '\n' || partial_length == LINE_MAX_BYTES)
+            log_line();
+    }
+    if (log_fd < 0 && partial_length > 0)
+        log_line();
+}
+
+static void reap(void)
+{
+    if (server != 0 && !ended && waitpid(server, &status, WNOHANG) == server)
+        ended = true;
+}
+
+/* The program for a doing's NAME: beside the scene, unless --server names
+   another one. "server" is the lesson's, or the step's, own. */
+static char *program_path(const char *name)
+{
+    static char path[4096];
+    const char *slash = strrchr(file, '/');
+    int directory = slash == NULL ? 0 : (int)(slash + 1 - file);
+    const char *base = file + directory;
+    size_t stem = strlen(base);
+    if (stem > 5 && strcmp(base + stem - 5, ".play") == 0)
+        stem -= 5;
+    if (program != NULL)
+        snprintf(path, sizeof path, "%s", program);
+    else if (name != NULL && name[0] == '/')
+        snprintf(path, sizeof path, "%s", name);
+    else if (name != NULL)
+        snprintf(path, sizeof path, "%.*s%s", directory, file, name);
+    else if (strcmp(base, "demo.play") == 0 || strcmp(base, "-") == 0)
+        snprintf(path, sizeof path, "%.*sserver", directory, file);
+    else
+        snprintf(path, sizeof path, "%.*s%.*s", directory, file, (int)stem,
+                 base);
+    if (strchr(path, '/') == NULL) { /* do not look for it in $PATH */
+        memmove(path + 2, path, strlen(path) + 1);
+        memcpy(path, "./", 2);
+    }
+    return path;
+}
+
+/* In the child: become the program, in a process group of its own. */
+static void become(char **argv, const int *in, const int *out, int trouble)
+{
+    struct rlimit limit = our_limit;
+    setpgid(0, 0);
+    dup2(in[0], STDIN_FILENO);
+    dup2(out[1], STDOUT_FILENO);
+    dup2(out[1], STDERR_FILENO);
+    if (fd_limit > 0)
+        limit.rlim_cur = limit.rlim_max = (rlim_t)fd_limit;
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        execv(argv[0], argv);
+    int why = errno;
+    _exit(write(trouble, &why, sizeof why) == sizeof why ? 126 : 127);
+}
+
+static void set_flags(int fd, bool nonblocking)
+{
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (nonblocking)
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+}
+
+static void make_pipe(int ends[2])
+{
+    if (pipe(ends) < 0)
+        err(1, "play: pipe");
+    set_flags(ends[0], false);
+    set_flags(ends[1], false);
+}
+
+static void start(char **argv)
+{
+    int in[2], out[2], trouble[2], why = 0;
+    if (server != 0)
+        kill_server();
+    make_pipe(in);
+    make_pipe(out);
+    make_pipe(trouble);
+    fflush(stdout);
+    ended = false;
+    port = 0;
+    server = fork();
+    if (server < 0) {
+        server = 0;
+        fail("  fork: %s", strerror(errno));
+    }
+    if (server == 0)
+        become(argv, in, out, trouble[1]);
+    setpgid(server, server);
+    if (write(guard, &server, sizeof server) < 0)
+        fail("  guard: %s", strerror(errno));
+    close(in[0]);
+    close(out[1]);
+    close(trouble[1]);
+    if (read(trouble[0], &why, sizeof why) == sizeof why)
+        fail("  cannot start %s: %s", argv[0], strerror(why));
+    close(trouble[0]);
+    if (keyboard >= 0)
+        close(keyboard);
+    if (log_fd >= 0)
+        close(log_fd);
+    keyboard = in[1];
+    log_fd = out[0];
+    set_flags(keyboard, true);
+    set_flags(log_fd, true);
+}
+
+/* A process that outlives us, even if we are killed, and then takes the
+   server's group with it. It reads which group that is; 0: none. */
+static void start_guard(void)
+{
+    int ends[2];
+    pid_t group = 0, message;
+    make_pipe(ends);
+    guard = ends[1];
+    pid_t child = fork();
+    if (child < 0)
+        err(1, "play: fork");
+    if (child > 0) {
+        close(ends[0]);
+        return;
+    }
+    setsid(); /* not reached by Ctrl-C */
+    signal(SIGTERM, SIG_IGN);
+    for (int fd = 0; fd < 1024; fd++)
+        if (fd != ends[0])
+            close(fd);
+    while (read(ends[0], &message, sizeof message) == sizeof message)
+        group = message;
+    if (group > 0)
+        kill(-group, SIGKILL);
+    _exit(0);
+}
+
+/* -------------------------------------------------------------- clients */
+
+static void disconnect(struct player *p, bool reset)
+{
+    struct linger now_or_never = { .l_onoff = 1, .l_linger = 0 };
+    if (p->fd >= 0) {
+        if (reset)
+            setsockopt(p->fd, SOL_SOCKET, SO_LINGER, &now_or_never,
+                       sizeof now_or_never);
+        close(p->fd);
+    }
+    while (p->queue != NULL) {
+        struct sending *first = p->queue;
+        p->queue = first->next;
+        free(first);
+    }
+    p->fd = -1;
+    p->connecting = p->shut_after = p->expects = false;
+    p->sent = 0;
+    p->hearing = DEAF;
+}
+
+/* The client is there, or the connection has failed. */
+static void connected(struct player *p)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    p->connecting = false;
+    getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0)
+        fail("  %s: connect to port %d: %s", p->name, port, strerror(error));
+}
+
+static void begin_connect(struct player *p)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+        .sin_port = htons((uint16_t)port),
+    };
+    socklen_t size = sizeof address;
+    disconnect(p, false);
+    p->fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (p->fd < 0)
+        fail("  %s: socket: %s", p->name, strerror(errno));
+    set_flags(p->fd, true);
+    setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    p->connecting = true;
+    if (connect(p->fd, (struct sockaddr *)&address, size) < 0 &&
+        errno != EINPROGRESS)
+        fail("  %s: connect to port %d: %s", p->name, port, strerror(errno));
+    getsockname(p->fd, (struct sockaddr *)&address, &size);
+    owner[ntohs(address.sin_port)] = (size_t)(p - players) + 1;
+}
+
+/* Send what the kernel has room for. A server may well have gone: that shows
+   when the client reads. */
+static void push(struct player *p)
+{
+    static char chunk[CHUNK];
+    while (p->queue != NULL) {
+        struct sending *first = p->queue;
+        size_t n = slice(&first->bytes, p->sent, chunk, sizeof chunk);
+        ssize_t sent = send(p->fd, chunk, n, first->urgent ? MSG_OOB : 0);
+        if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        p->sent += sent < 0 ? n : (size_t)sent;
+        if (p->sent < total(&first->bytes) && sent >= 0)
+            continue;
+        p->queue = first->next;
+        p->sent = 0;
+        free(first);
+    }
+    if (p->shut_after)
+        shutdown(p->fd, SHUT_WR);
+    p->shut_after = false;
+}
+
+static void queue(struct player *p, const struct bytes *bytes, bool urgent)
+{
+    struct sending *s = grown(NULL, sizeof *s), **end = &p->queue;
+    *s = (struct sending){ NULL, *bytes, urgent };
+    while (*end != NULL)
+        end = &(*end)->next;
+    *end = s;
+    push(p);
+}
+
+static const char *wanted_by(const struct player *p)
+{
+    static char text[120];
+    if (p->hearing == BYTES)
+        return quoted_bytes(text, sizeof text, &p->wanted);
+    return p->hearing == END ? "the end of file"
+         : p->hearing == RST ? "a reset" : "nothing";
+}
+
+/* Something came that is not wanted: N bytes of CAME (0: the end), of which
+   GOOD are right; or N < 0, an error. */
+static void unwanted(const struct player *p, const char *came, ssize_t n,
+                     size_t good)
+{
+    char text[120] = "the end of file";
+    if (n < 0)
+        snprintf(text, sizeof text, "%s", strerror(errno));
+    else if (n > 0)
+        quoted(text, sizeof text, came + good, (size_t)n - good);
+    if (p->hearing == BYTES && p->heard + good > 0)
+        fail("  %s wanted  %s\n  and got  %s after %zu right bytes",
+             p->name, wanted_by(p), text, p->heard + good);
+    fail("  %s wanted  %s\n  and got  %s", p->name, wanted_by(p), text);
+}
+
+static void hear(struct player *p)
+{
+    static char came[CHUNK], wanted[CHUNK];
+    size_t most = 100, good = 0;
+    if (p->hearing == BYTES)
+        most = slice(&p->wanted, p->heard, wanted, sizeof wanted);
+    ssize_t n = recv(p->fd, came, most, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if ((p->hearing == END && n == 0) ||
+        (p->hearing == RST && n < 0 && errno == ECONNRESET)) {
+        p->hearing = DEAF;
+        return;
+    }
+    if (p->hearing != BYTES || n <= 0)
+        unwanted(p, came, n, 0);
+    while (good < (size_t)n && came[good] == wanted[good])
+        good++;
+    if (good < (size_t)n)
+        unwanted(p, came, n, good);
+    p->heard += good;
+    if (p->heard == total(&p->wanted))
+        p->hearing = DEAF;
+}
+
+/* ------------------------------------------------------------- the loop */
+
+static void note_signal(int number)
+{
+    int saved = errno;
+    unsigned char byte = (unsigned char)number;
+    if (write(signals[1], &byte, 1) < 0) {
+        /* the pipe is full: the loop will wake up all the same */
+    }
+    errno = saved;
+}
+
+static void take_signals(void)
+{
+    unsigned char number;
+    while (read(signals[0], &number, 1) == 1) {
+        if (number == SIGCHLD)
+            continue;
+        fflush(stdout);
+        fprintf(stderr, "\n%splay: %s%s\n", style("0"), signal_name(number),
+                server != 0 ? "; the server is ended" : "");
+        finish(128 + number);
+    }
+}
+
+/* Let things happen, once, within SECONDS: signals, the log, the clients. */
+static void pump(double seconds)
+{
+    static struct pollfd *fds;
+    static size_t *whose;
+    nfds_t n = 2;
+    fds = grown(fds, (n_players + 2) * sizeof *fds);
+    whose = grown(whose, (n_players + 2) * sizeof *whose);
+    fds[0] = (struct pollfd){ signals[0], POLLIN, 0 };
+    fds[1] = (struct pollfd){ log_fd, POLLIN, 0 };
+    for (size_t i = 0; i < n_players; i++) {
+        struct player *p = &players[i];
+        bool writes = p->connecting || p->queue != NULL;
+        if (p->fd < 0 || (!writes && p->hearing == DEAF))
+            continue;
+        whose[n] = i;
+        fds[n++] = (struct pollfd){ p->fd, (short)((writes ? POLLOUT : 0) |
+                                    (p->hearing != DEAF ? POLLIN : 0)), 0 };
+    }
+    fflush(stdout);
+    int ms = seconds <= 0 ? 0 : (int)(seconds * 1000 + 0.999);
+    if (poll(fds, n, ms) < 0 && errno != EINTR)
+        err(1, "play: poll");
+    take_signals();
+    reap();
+    if (log_fd >= 0 && (fds[1].revents != 0 || ended))
+        read_log();
+    for (nfds_t i = 2; i < n; i++) {
+        struct player *p = &players[whose[i]];
+        if (fds[i].revents == 0 || p->fd != fds[i].fd)
+            continue;
+        if (p->connecting)
+            connected(p);
+        push(p);
+        if (p->hearing != DEAF && (fds[i].revents & ~POLLOUT) != 0)
+            hear(p);
+    }
+}
+
+/* A server that has ended in the middle of its scene. */
+static void check_alive(void)
+{
+    if (ended && (!may_end || status != 0))
+        fail("  the server has gone");
+}
+
+/* Let SECONDS pass. */
+static void pass(double seconds)
+{
+    double end = now() + seconds;
+    for (double left = seconds; left > 0; left = end - now())
+        pump(left);
+}
+
+/* Until the log is quiet, but not for long: what it says belongs to this
+   doing, not to the next. */
+static void settle(void)
+{
+    double end = now() + 0.5;
+    size_t before;
+    do {
+        before = n_lines;
+        pass(SETTLE_MS / 1000.0);
+    } while (n_lines != before && now() < end);
+}
+
+/* Until no client waits for anything; who does in the end is told. */
+static void until_heard(double seconds)
+{
+    double end = now() + seconds;
+    for (;;) {
+        const struct player *waiting = NULL;
+        for (size_t i = 0; i < n_players && waiting == NULL; i++)
+            if (players[i].connecting || players[i].hearing != DEAF)
+                waiting = &players[i];
+        if (waiting == NULL)
+            return;
+        if (now() >= end && waiting->connecting)
+            fail("  %s could not connect in %g s", waiting->name, seconds);
+        if (now() >= end)
+            fail("  %s wanted  %s\n  and got  %s%zu bytes of it in %g s",
+                 waiting->name, wanted_by(waiting),
+                 waiting->heard > 0 ? "only " : "", waiting->heard, seconds);
+        pump(end - now());
+    }
+}
+
+/* Add what the process has used of the CPU, in seconds, and how often one of
+   its threads went to sleep and woke again. */
+#ifdef __linux__
+static bool add_usage(pid_t pid, double *cpu, long *sleeps)
+{
+    char name[300], line[256];
+    clockid_t clock;
+    struct timespec used;
+    struct dirent *task;
+    long count;
+    if (clock_getcpuclockid(pid, &clock) != 0 ||
+        clock_gettime(clock, &used) != 0)
+        return false;
+    *cpu += (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+    snprintf(name, sizeof name, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(name);
+    while (tasks != NULL && (task = readdir(tasks)) != NULL) {
+        snprintf(name, sizeof name, "/proc/%d/task/%.20s/status", (int)pid,
+                 task->d_name);
+        FILE *f = task->d_name[0] == '.' ? NULL : fopen(name, "r");
+        while (f != NULL && fgets(line, sizeof line, f) != NULL)
+            if (sscanf(line, "voluntary_ctxt_switches: %ld", &count) == 1)
+                *sleeps += count;
+        if (f != NULL)
+            fclose(f);
+    }
+    if (tasks != NULL)
+        closedir(tasks);
+    return true;
+}
+
+/* The same for the server's process group. */
+static bool usage_of_server(double *cpu, long *sleeps)
+{
+    struct dirent *entry;
+    bool any = false;
+    DIR *processes = opendir("/proc");
+    *cpu = 0;
+    *sleeps = 0;
+    while (processes != NULL && (entry = readdir(processes)) != NULL) {
+        pid_t pid = (pid_t)atol(entry->d_name);
+        if (pid > 0 && getpgid(pid) == server)
+            any |= add_usage(pid, cpu, sleeps);
+    }
+    if (processes != NULL)
+        closedir(processes);
+    return any;
+}
+#else
+static bool usage_of_server(double *cpu, long *sleeps)
+{
+    *cpu = 0;
+    *sleeps = 0;
+    return false;
+}
+#endif
+
+/* ------------------------------------------------- what a line can ask for */
+
+static void do_say(const struct action *a)
+{
+    show_sentence("", "1", a->text);
+}
+
+static void do_ask(const struct action *a)
+{
+    show_sentence("?", "1;38;5;172", a->text);
+}
+
+static void do_limit(const struct action *a)
+{
+    char text[64];
+    fd_limit = a->number;
+    snprintf(text, sizeof text, "may open %ld files", fd_limit);
+    show_note(text);
+}
+
+static void do_server(const struct action *a)
+{
+    double end = now() + timeout;
+    a->argv[0] = program_path(NULL);
+    may_end = false;
+    start(a->argv);
+    while (port == 0 && now() < end && !(ended && log_fd < 0))
+        pump(end - now());
+    if (port == 0 && ended)
+        fail("  %s ended before it was ready", a->argv[0]);
+    if (port == 0)
+        fail("  %s is not ready: no line \"listening on ADDRESS:PORT\" "
+             "in %g s", a->argv[0], timeout);
+}
+
+static void do_run(const struct action *a)
+{
+    a->argv[0] = program_path(a->text);
+    may_end = true;
+    start(a->argv);
+}
+
+/* A port to connect to: "run" did not wait for it. */
+static void need_port(void)
+{
+    double end = now() + timeout;
+    while (port == 0 && now() < end && !(ended && log_fd < 0))
+        pump(end - now());
+    if (port == 0)
+        fail("  nobody listens: no line \"listening on ADDRESS:PORT\" yet");
+    check_alive();
+}
+
+static void do_connect(const struct action *a)
+{
+    need_port();
+    show_client(&players[a->who], TO_SERVER, "connects");
+    begin_connect(&players[a->who]);
+    until_heard(timeout);
+}
+
+static void do_send(const struct action *a)
+{
+    char text[120];
+    struct player *p = &players[a->who];
+    check_alive();
+    quoted_bytes(text, sizeof text, &a->bytes);
+    show_client(p, TO_SERVER, text);
+    if (a->seconds <= 0) {
+        queue(p, &a->bytes, a->urgent);
+        return;
+    }
+    for (size_t i = 0; i < total(&a->bytes); i++) {
+        struct bytes one = { &a->bytes.text[i % a->bytes.length], 1, 1 };
+        queue(p, &one, false);
+        pass(a->seconds);
+    }
+}
+
+static void do_expect(const struct action *a)
+{
+    char text[120];
+    struct player *p = &players[a->who];
+    p->hearing = BYTES;
+    p->expects = true;
+    p->wanted = a->wanted;
+    p->heard = 0;
+    until_heard(timeout);
+    settle();
+    quoted_bytes(text, sizeof text, &a->wanted);
+    show_client(p, FROM_SERVER, text);
+    n_checks++;
+}
+
+static void do_expect_end(const struct action *a)
+{
+    struct player *p = &players[a->who];
+    p->hearing = (enum hearing)a->number;
+    until_heard(timeout);
+    settle();
+    show_client(p, FROM_SERVER,
+                a->number == END ? "end of file" : "reset");
+    n_checks++;
+}
+
+static void do_silent(const struct action *a)
+{
+    char text[64];
+    struct player *p = &players[a->who];
+    check_alive();
+    p->hearing = NOTHING;
+    pass(a->seconds);
+    p->hearing = DEAF;
+    check_alive();
+    snprintf(text, sizeof text, "hears nothing, %g s", a->seconds);
+    show_client(p, NO_ARROW, text);
+    n_checks++;
+}
+
+static void do_shut(const struct action *a)
+{
+    struct player *p = &players[a->who];
+    show_client(p, TO_SERVER, "end of file");
+    p->shut_after = true;
+    push(p);
+}
+
+/* Has a client that expected something got more than that? */
+static void check_surplus(const struct player *p)
+{
+    char came[100], text[120];
+    ssize_t n = !p->expects || p->fd < 0 || p->hearing != DEAF ? 0
+              : recv(p->fd, came, sizeof came, MSG_DONTWAIT | MSG_PEEK);
+    if (n > 0)
+        fail("  %s got more than was expected: %s", p->name,
+             quoted(text, sizeof text, came, (size_t)n));
+}
+
+static void do_close(const struct action *a)
+{
+    struct player *p = &players[a->who];
+    check_surplus(p);
+    show_client(p, TO_SERVER, "closes");
+    disconnect(p, false);
+}
+
+static void do_reset(const struct action *a)
+{
+    show_client(&players[a->who], TO_SERVER, "resets");
+    disconnect(&players[a->who], true);
+}
+
+/* N more clients connect, some at a time. */
+static void crowd_connects(size_t n, double seconds)
+{
+    double end = now() + seconds;
+    for (size_t i = 0; i < n; i++) {
+        players = grown(players, (n_players + 1) * sizeof *players);
+        struct player *p = &players[n_players++];
+        *p = (struct player){ .fd = -1, .colour = -1 };
+        snprintf(p->name, sizeof p->name, "#%zu", n_players - n_named);
+        begin_connect(p);
+        while (n_players % CONNECTING == 0 && players[n_players - 1].connecting
+               && now() < end)
+            pump(end - now());
+    }
+    until_heard(seconds);
+}
+
+static void do_crowd(const struct action *a)
+{
+    char text[200];
+    size_t first = n_players;
+    double seconds = timeout + (double)a->number / 500;
+    need_port();
+    snprintf(text, sizeof text, "%ld connect", a->number);
+    show("crowd:", style("1"), TO_SERVER, text);
+    crowd_connects((size_t)a->number, seconds);
+    if (a->bytes.times > 0) {
+        quoted_bytes(text, sizeof text, &a->bytes);
+        show("each:", style("1"), TO_SERVER, text);
+    }
+    for (size_t i = first; i < n_players; i++) {
+        struct player *p = &players[i];
+        p->expects = a->wanted.times > 0;
+        p->hearing = p->expects ? BYTES : DEAF;
+        p->wanted = a->wanted;
+        if (a->bytes.times > 0)
+            queue(p, &a->bytes, false);
+    }
+    until_heard(seconds);
+    if (a->wanted.times == 0)
+        return;
+    settle();
+    quoted_bytes(text, sizeof text, &a->wanted);
+    show("each:", style("1"), FROM_SERVER, text);
+    n_checks++;
+}
+
+static void do_crowd_ends(const struct action *a)
+{
+    show("crowd:", style("1"), TO_SERVER,
+         a->number ? "all reset" : "all leave");
+    for (size_t i = n_named; i < n_players; i++) {
+        if (!a->number)
+            check_surplus(&players[i]);
+        disconnect(&players[i], a->number);
+    }
+}
+
+static void do_type(const struct action *a)
+{
+    char text[120];
+    check_alive();
+    show("type:", style("1"), TO_SERVER,
+         quoted_bytes(text, sizeof text, &a->bytes));
+    for (size_t i = 0; i < total(&a->bytes); i++)
+        if (write(keyboard, &a->bytes.text[i % a->bytes.length], 1) != 1)
+            fail("  type: %s", strerror(errno));
+}
+
+static void do_type_end(const struct action *a)
+{
+    (void)a;
+    show("type:", style("1"), TO_SERVER, "end of file");
+    close(keyboard);
+    keyboard = -1;
+}
+
+static void do_see(const struct action *a)
+{
+    double end = now() + timeout;
+    size_t i = see_from;
+    for (;;) {
+        if (n_lines > LOG_LINES && i < n_lines - LOG_LINES)
+            i = n_lines - LOG_LINES;
+        for (; i < n_lines; i++) {
+            if (regexec(&a->regex, log_lines[i % LOG_LINES], 0, NULL, 0) != 0)
+                continue;
+            see_from = i + 1;
+            n_checks++;
+            return;
+        }
+        if (now() >= end || log_fd < 0)
+            fail("  no line of the log matches \"%s\"", a->text);
+        pump(end - now());
+    }
+}
+
+static void do_signal(const struct action *a)
+{
+    if (server == 0 || ended)
+        fail("  nobody is there to get it");
+    show("signal:", style("1"), TO_SERVER, a->text);
+    may_end = true;
+    kill(server, (int)a->number);
+}
+
+/* It ends, and takes with it whatever it has started. */
+static void do_expect_exit(const struct action *a)
+{
+    double end = now() + timeout;
+    if (server == 0)
+        fail("  no server was started");
+    while (now() < end && (!ended || log_fd >= 0))
+        pump(ended ? 0.05 : end - now());
+    if (!ended)
+        fail("  it is still running after %g s", timeout);
+    if (a->number != (WIFEXITED(status) ? WEXITSTATUS(status)
+                                        : -WTERMSIG(status)))
+        fail("  it ended otherwise");
+    while (kill(-server, 0) == 0 && now() < end)
+        pump(0.01);
+    if (kill(-server, 0) == 0)
+        fail("  it has left processes behind");
+    show_note(how_it_ended());
+    kill_server();
+    ended = false;
+    n_checks++;
+}
+
+/* What the server does in SECONDS, once it has nothing left to do: an answer
+   may be out before the server has gone back to sleep. */
+static bool watch(double seconds, double *cpu, long *sleeps, bool rest)
+{
+    double before, end = now() + 1;
+    long count;
+    check_alive();
+    if (!usage_of_server(cpu, sleeps))
+        return false;
+    do {
+        before = *cpu;
+        pass(0.02);
+        usage_of_server(cpu, sleeps);
+    } while (rest && *cpu > before && now() < end);
+    before = *cpu;
+    count = *sleeps;
+    pass(seconds);
+    check_alive();
+    usage_of_server(cpu, sleeps);
+    *cpu -= before;
+    *sleeps -= count;
+    return true;
+}
+
+static void do_idle(const struct action *a)
+{
+    double cpu;
+    long sleeps;
+    char text[64];
+    if (!watch(a->seconds, &cpu, &sleeps, true)) {
+        show_note("CPU time cannot be seen on this system");
+        return;
+    }
+    if (cpu > 0)
+        fail("  wanted  no use of the CPU in %g s\n"
+             "  and got  %.3f ms of it, and awake %ld times", a->seconds,
+             cpu * 1000, sleeps);
+    snprintf(text, sizeof text, "asleep: no CPU used in %g s", a->seconds);
+    show_note(text);
+    n_checks++;
+}
+
+static void do_measure(const struct action *a)
+{
+    double cpu;
+    long sleeps;
+    char text[100];
+    if (watch(a->seconds, &cpu, &sleeps, false))
+        snprintf(text, sizeof text, "in %g s: awake %ld times, %.1f ms of CPU",
+                 a->seconds, sleeps, cpu * 1000);
+    else
+        snprintf(text, sizeof text, "CPU time cannot be seen on this system");
+    show_note(text);
+}
+
+static void do_wait(const struct action *a)
+{
+    pass(a->seconds);
+}
+
+/* ----------------------------------------------------- reading the scene */
+
+struct word {
+    char *text;
+    size_t length;
+    bool quoted;
+};
+
+static struct word words[WORDS];
+static size_t n_words, at; /* at: the next to be read */
+static int line_number;
+
+static void mistake(const char *format, ...)
+    __attribute__((noreturn, format(printf, 1, 2)));
+static void mistake(const char *format, ...)
+{
+    va_list arguments;
+    fprintf(stderr, "%s:%d: ", file, line_number);
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    _exit(2);
+}
+
+/* One byte of a quoted text, at *S, which moves on. */
+static char escaped(const char **s)
+{
+    static const char names[] = "abefnrtv0\"\\";
+    static const char codes[] = "\a\b\033\f\n\r\t\v\0\"\\";
+    const char *name;
+    unsigned value;
+    int n;
+    if (**s != '\\')
+        return *(*s)++;
+    (*s)++;
+    if (**s == 'x' && sscanf(*s + 1, "%2x%n", &value, &n) == 1) {
+        *s += 1 + n;
+        return (char)value;
+    }
+    name = **s == '\0' ? NULL : strchr(names, **s);
+    if (name == NULL)
+        mistake("no such escape: \\%.1s", *s);
+    (*s)++;
+    return codes[name - names];
+}
+
+/* Split a doing into words, up to the end, a comment or a ";" outside of
+   quotes. Returns what follows. */
+static const char *split(const char *s)
+{
+    n_words = at = 0;
+    for (s += strspn(s, " \t"); *s != '\0' && *s != '#' && *s != ';';
+         s += strspn(s, " \t")) {
+        struct word *w = &words[n_words++];
+        if (n_words == WORDS)
+            mistake("more than %d words", WORDS - 1);
+        *w = (struct word){ grown(NULL, strlen(s) + 1), 0, *s == '"' };
+        if (w->quoted) {
+            for (s++; *s != '"' && *s != '\0';)
+                w->text[w->length++] = escaped(&s);
+            if (*s++ != '"')
+                mistake("a \" is missing");
+        } else {
+            while (*s != '\0' && strchr(" \t;\"", *s) == NULL)
+                w->text[w->length++] = *s++;
+        }
+        w->text[w->length] = '\0';
+    }
+    return s;
+}
+
+static bool next_is(const char *text)
+{
+    bool is = at < n_words && !words[at].quoted &&
+              strcmp(words[at].text, text) == 0;
+    at += is;
+    return is;
+}
+
+static const char *next_word(const char *what)
+{
+    if (at == n_words)
+        mistake("%s is missing at the end", what);
+    return words[at++].text;
+}
+
+/* A whole number, if the next word is one. */
+static bool next_number(long *number)
+{
+    char *end;
+    if (at == n_words || words[at].quoted ||
+        !isdigit((unsigned char)words[at].text[0]))
+        return false;
+    errno = 0;
+    *number = strtol(words[at].text, &end, 10);
+    if (*end != '\0' || errno != 0 || *number > 1000000000)
+        return false;
+    at++;
+    return true;
+}
+
+static long need_number(const char *what)
+{
+    long number;
+    const char *text = at < n_words ? words[at].text : "";
+    if (!next_number(&number))
+        mistake("%s is wanted, a whole number, not '%s'", what, text);
+    return number;
+}
+
+static double need_time(void)
+{
+    const char *text = next_word("a time, like 300ms or 1.5s,");
+    char *unit;
+    double value = strtod(text, &unit);
+    if (unit == text || value < 0 || value > 3600 ||
+        (strcmp(unit, "ms") != 0 && strcmp(unit, "s") != 0))
+        mistake("a time is wanted, like 300ms or 1.5s, not '%s'", text);
+    return *unit == 'm' ? value / 1000 : value;
+}
+
+static struct bytes need_bytes(void)
+{
+    long times = 1;
+    bool counted = next_number(&times);
+    const char *text = next_word("\"text\", or N \"text\",");
+    const struct word *w = &words[at - 1];
+    if (w->length == 0 || times < 1)
+        mistake("at least one byte is wanted");
+    if (!counted && !w->quoted)
+        mistake("text is wanted in quotes: \"%s\"", text);
+    return (struct bytes){ w->text, w->length, (size_t)times };
+}
+
+static int need_signal(void)
+{
+    static const struct { const char *name; int number; } list[] = {
+        { "TERM", SIGTERM }, { "INT", SIGINT }, { "HUP", SIGHUP },
+        { "STOP", SIGSTOP }, { "CONT", SIGCONT }, { "KILL", SIGKILL },
+        { "USR1", SIGUSR1 }, { "USR2", SIGUSR2 }, { "PIPE", SIGPIPE },
+        { "SEGV", SIGSEGV }, { "ABRT", SIGABRT }, { "ALRM", SIGALRM },
+        { "CHLD", SIGCHLD }, { "QUIT", SIGQUIT }, { "WINCH", SIGWINCH },
+    };
+    const char *name = next_word("the name of a signal");
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (strcmp(name, list[i].name) == 0)
+            return list[i].number;
+    mistake("no signal that a scene can name: '%s'", name);
+}
+
+/* The words from here on, as a program's arguments. */
+static char **rest_as_arguments(const char *first, const char *second)
+{
+    char **argv = grown(NULL, (WORDS + 4) * sizeof *argv);
+    size_t n = 1;
+    if (first != NULL)
+        argv[n++] = (char *)first;
+    if (second != NULL)
+        argv[n++] = (char *)second;
+    while (at < n_words)
+        argv[n++] = words[at++].text;
+    argv[n] = NULL;
+    return argv;
+}
+
+static bool started_yet; /* while reading: a server or run came before */
+
+static void parse_client(struct action *a)
+{
+    const char *verb = next_word("what the client does");
+    bool *on = &players[a->who].connecting; /* while reading: is it there? */
+    bool connects = strcmp(verb, "connect") == 0;
+    if (connects && !started_yet)
+        mistake("there is no server yet to connect to");
+    if (!connects && !*on)
+        mistake("%s has not connected yet", players[a->who].name);
+    *on = true;
+    if (connects) {
+        a->act = do_connect;
+    } else if (strcmp(verb, "send") == 0) {
+        a->act = do_send;
+        a->bytes = need_bytes();
+        a->urgent = next_is("urgent");
+        a->seconds = next_is("every") ? need_time() : 0;
+    } else if (strcmp(verb, "expect") == 0) {
+        bool end = next_is("eof"), reset = !end && next_is("reset");
+        a->act = end || reset ? do_expect_end : do_expect;
+        a->number = end ? END : RST;
+        if (!end && !reset)
+            a->wanted = need_bytes();
+    } else if (strcmp(verb, "silent") == 0) {
+        a->act = do_silent;
+        a->seconds = need_time();
+    } else if (strcmp(verb, "shut") == 0) {
+        a->act = do_shut;
+    } else if (strcmp(verb, "close") == 0 || strcmp(verb, "reset") == 0) {
+        a->act = verb[0] == 'c' ? do_close : do_reset;
+        *on = false;
+    } else {
+        mistake("a client can connect, send, expect, be silent, shut, close "
+                "or reset, but not '%s'", verb);
+    }
+}
+
+static void parse_crowd(struct action *a)
+{
+    if (!started_yet)
+        mistake("there is no server yet to connect to");
+    a->act = do_crowd_ends;
+    if (next_is("leaves"))
+        return;
+    if ((a->number = next_is("resets")))
+        return;
+    a->act = do_crowd;
+    a->number = need_number("how many, leaves or resets");
+    if (next_is("send"))
+        a->bytes = need_bytes();
+    if (next_is("expect"))
+        a->wanted = need_bytes();
+}
+
+static void parse_expect(struct action *a)
+{
+    a->act = do_expect_exit;
+    if (next_is("exit"))
+        a->number = need_number("an exit status");
+    else if (next_is("killed"))
+        a->number = -need_signal();
+    else
+        mistake("expect wants: exit N, or killed SIGNAL");
+}
+
+static void parse_see(struct action *a)
+{
+    char why[200];
+    a->act = do_see;
+    a->text = next_word("a \"regex\"");
+    int error = regcomp(&a->regex, a->text, REG_EXTENDED | REG_NOSUB);
+    if (error != 0) {
+        regerror(error, &a->regex, why, sizeof why);
+        mistake("\"%s\" is no regular expression: %s", a->text, why);
+    }
+}
+
+static void parse_type(struct action *a)
+{
+    a->act = next_is("eof") ? do_type_end : do_type;
+    if (a->act == do_type)
+        a->bytes = need_bytes();
+}
+
+/* "say", "ask": all of the line, as it stands. */
+static bool parse_sentence(struct action *a, const char *line)
+{
+    if (strncmp(line, "say ", 4) != 0 && strncmp(line, "ask ", 4) != 0)
+        return false;
+    a->act = line[0] == 's' ? do_say : do_ask;
+    a->text = line + 4 + strspn(line + 4, " \t");
+    return true;
+}
+
+/* The index of the client with this name; a new one gets the next colour. */
+static size_t player_named(const char *name)
+{
+    for (size_t i = 0; i < n_players; i++)
+        if (strcmp(players[i].name, name) == 0)
+            return i;
+    if (strlen(name) >= sizeof players->name)
+        mistake("'%s' is too long for a name", name);
+    players = grown(players, (n_players + 1) * sizeof *players);
+    struct player *p = &players[n_players];
+    *p = (struct player){ .fd = -1, .colour = (int)n_players };
+    strcpy(p->name, name);
+    return n_players++;
+}
+
+static void parse_doing(struct action *a)
+{
+    const char *verb = next_word("what to do");
+    if (isupper((unsigned char)verb[0])) {
+        a->who = player_named(verb);
+        parse_client(a);
+    } else if (strcmp(verb, "server") == 0) {
+        a->act = do_server;
+        a->argv = rest_as_arguments("-p", "0");
+        started_yet = true;
+    } else if (strcmp(verb, "run") == 0) {
+        a->act = do_run;
+        a->text = next_word("a program");
+        a->argv = rest_as_arguments(NULL, NULL);
+        started_yet = true;
+    } else if (strcmp(verb, "limit") == 0) {
+        a->act = do_limit;
+        a->number = need_number("how many files");
+    } else if (strcmp(verb, "crowd") == 0) {
+        parse_crowd(a);
+    } else if (strcmp(verb, "type") == 0) {
+        parse_type(a);
+    } else if (strcmp(verb, "see") == 0) {
+        parse_see(a);
+    } else if (strcmp(verb, "signal") == 0) {
+        a->act = do_signal;
+        a->text = at < n_words ? words[at].text : "";
+        a->number = need_signal();
+    } else if (strcmp(verb, "expect") == 0) {
+        parse_expect(a);
+    } else {
+        a->act = strcmp(verb, "idle") == 0 ? do_idle
+               : strcmp(verb, "measure") == 0 ? do_measure
+               : strcmp(verb, "wait") == 0 ? do_wait : NULL;
+        if (a->act == NULL)
+            mistake("no such word: '%s'; a client's name is capitalised",
+                    verb);
+        a->seconds = need_time();
+    }
+}
+
+/* One line of the scene: nothing, or one doing, or more with ";". */
+static void parse_line(char *line)
+{
+    bool joined = false;
+    const char *s = line + strspn(line, " \t");
+    size_t length = strlen(line);
+    while (length > 0 && isspace((unsigned char)line[length - 1]))
+        line[--length] = '\0';
+    while (*s != '\0' && *s != '#') {
+        actions = grown(actions, (n_actions + 1) * sizeof *actions);
+        struct action *a = &actions[n_actions++];
+        *a = (struct action){ .line = line_number, .source = s,
+                              .joined = joined };
+        if (parse_sentence(a, s))
+            return;
+        s = split(s);
+        parse_doing(a);
+        if (at < n_words)
+            mistake("'%s' is one word too many", words[at].text);
+        joined = *s == ';';
+        s += joined;
+        s += strspn(s, " \t");
+    }
+}
+
+static void parse(void)
+{
+    FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "r");
+    char *line = NULL;
+    size_t size = 0;
+    if (f == NULL)
+        err(2, "play: %s", file);
+    while (getline(&line, &size, f) >= 0) {
+        line_number++;
+        if (title == NULL && strncmp(line, "# ", 2) == 0 &&
+            strncmp(line, "# fails on:", 11) != 0)
+            title = line + 2;
+        parse_line(line);
+        line = NULL; /* it is kept: doings point into it */
+        size = 0;
+    }
+    if (ferror(f))
+        err(2, "play: %s", file);
+    if (f != stdin)
+        fclose(f);
+    if (n_actions == 0)
+        errx(2, "play: %s: nothing happens in it", file);
+    for (size_t i = 0; i < n_players; i++)
+        players[i].connecting = false;
+    n_named = n_players;
+    title = title == NULL ? file : title;
+}
+
+/* ----------------------------------------------------------------- main */
+
+/* For --step. The log goes on meanwhile; at the end of input: no more. */
+static void wait_for_enter(void)
+{
+    struct pollfd in = { STDIN_FILENO, POLLIN, 0 };
+    char c = 0;
+    if (terminal) {
+        printf("%s     [Enter]%s ", style("2"), style("0"));
+        fflush(stdout);
+    }
+    do {
+        while (poll(&in, 1, 0) == 0)
+            pump(0.05);
+        if (read(STDIN_FILENO, &c, 1) != 1)
+            step = false;
+    } while (step && c != '\n');
+}
+
+/* Time to read: three words a second or so. */
+static double reading_time(const char *text)
+{
+    double seconds = 2 * pace;
+    for (; *text != '\0'; text++)
+        seconds += *text == ' ' ? pace * 0.4 : 0;
+    return seconds;
+}
+
+static void play_line(const struct action *a)
+{
+    bool sentence = a->act == do_say || a->act == do_ask;
+    current = a;
+    if (!a->joined && !sentence)
+        pass(pace);
+    a->act(a);
+    if (sentence && step)
+        wait_for_enter();
+    else if (sentence && pace > 0)
+        pass(reading_time(a->text) * (a->act == do_ask ? 1.5 : 1));
+    if (a + 1 == actions + n_actions || !a[1].joined)
+        settle();
+}
+
+/* No client got too much, and the server ends as it should. */
+static void end_scene(void)
+{
+    double end = now() + 2;
+    for (size_t i = 0; i < n_players; i++)
+        check_surplus(&players[i]);
+    if (server == 0)
+        return;
+    check_alive();
+    if (!ended) {
+        kill(server, SIGTERM);
+        kill(server, SIGCONT); /* if it was stopped */
+    }
+    while (now() < end && (!ended || log_fd >= 0))
+        pump(ended ? 0.05 : end - now());
+    if (!ended)
+        fail("  at the end of the scene: SIGTERM does not end the server");
+    while (kill(-server, 0) == 0 && now() < end)
+        pump(0.01);
+    if (kill(-server, 0) == 0)
+        fail("  at the end of the scene: it has left processes behind");
+}
+
+static void verdict(void)
+{
+    show_rest_of_log();
+    if (quiet)
+        return;
+    printf("\n%s%s%s: all as expected%s: %d %s in %.1f s\n", style("1"),
+           utf8 ? "✓ " : "", file, style("0"), n_checks,
+           n_checks == 1 ? "check" : "checks", now() - started);
+}
+
+static void usage(FILE *to, int exit_status)
+{
+    fputs("usage: play [--step] [--pace SECONDS] [--all] [--quiet]\n"
+          "            [--server PATH] [--timeout SECONDS] FILE.play\n"
+          "what a scene can say stands at the top of clients/play.c\n", to);
+    exit(exit_status);
+}
+
+static double seconds_in(const char *option, const char *text)
+{
+    char *end;
+    double value = strtod(text, &end);
+    if (end != text && *end == '\0' && value >= 0 && value <= 3600)
+        return value;
+    fprintf(stderr, "play: --%s wants seconds, 0 to 3600, not '%s'\n", option,
+            text);
+    usage(stderr, 2);
+    return 0;
+}
+
+static void read_options(int argc, char **argv)
+{
+    static const struct option options[] = {
+        { "step", no_argument, NULL, 's' },
+        { "pace", required_argument, NULL, 'p' },
+        { "all", no_argument, NULL, 'a' },
+        { "quiet", no_argument, NULL, 'q' },
+        { "server", required_argument, NULL, 'S' },
+        { "timeout", required_argument, NULL, 't' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    int option;
+    program = getenv("SERVER");
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1)
+        switch (option) {
+        case 's': step = true; break;
+        case 'p': pace = seconds_in("pace", optarg); break;
+        case 'a': all = true; break;
+        case 'q': quiet = true; break;
+        case 'S': program = optarg; break;
+        case 't': timeout = seconds_in("timeout", optarg); break;
+        case 'h': usage(stdout, 0); break;
+        default: usage(stderr, 2);
+        }
+    if (optind + 1 != argc)
+        usage(stderr, 2);
+    file = argv[optind];
+    if (program != NULL && program[0] == '\0')
+        program = NULL;
+}
+
+static void prepare_screen(void)
+{
+    struct winsize size;
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    setlocale(LC_CTYPE, "");
+    terminal = isatty(STDOUT_FILENO);
+    utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    colours = terminal && (no_color == NULL || no_color[0] == '\0') &&
+              (term == NULL || strcmp(term, "dumb") != 0);
+    if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+        size.ws_col > 0)
+        columns = size.ws_col < 60 ? 60 : size.ws_col > 120 ? 120
+                : size.ws_col;
+    lane = columns * 3 / 10;
+    if (pace < 0)
+        pace = terminal ? 0.8 : 0;
+}
+
+static void prepare_signals(void)
+{
+    static const int wanted[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD };
+    struct sigaction action = { .sa_handler = note_signal };
+    make_pipe(signals);
+    set_flags(signals[0], true);
+    set_flags(signals[1], true);
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        sigaction(wanted[i], &action, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    struct rlimit limit;
+    read_options(argc, argv);
+    parse();
+    prepare_screen();
+    getrlimit(RLIMIT_NOFILE, &our_limit);
+    limit = our_limit;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit); /* for a crowd */
+    start_guard();
+    prepare_signals();
+
+    started = now();
+    show_title();
+    for (size_t i = 0; i < n_actions; i++)
+        play_line(&actions[i]);
+    end_scene();
+    verdict();
+    finish(0);
+}
