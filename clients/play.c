@@ -35,8 +35,9 @@
  *     A silent TIME             nothing comes for so long
  *     A shut                    sends no more, still reads (half-close)
  *     A close                   closes;                A reset: with a RST
- *     crowd N [send BYTES] [expect BYTES]
- *                               N more clients connect; all send; all expect
+ *     crowd N                   N more clients connect, and stay
+ *     crowd send BYTES          each one sends;        crowd expect BYTES
+ *     crowd N send BYTES expect BYTES                  ... all in one line
  *     crowd leaves              they close;            crowd resets: by RST
  *     type BYTES                to the server's keyboard;  type eof: its end
  *     see "REGEX"               the log must show it (regex(7), extended);
@@ -46,6 +47,8 @@
  *     expect killed NAME        it is ended by this signal
  *     idle TIME                 it must not use the CPU for so long, at all
  *     measure TIME              say how often it wakes and what CPU it uses
+ *     memory N                  it may have N KiB more in memory (resident)
+ *                               than when it was ready
  *     wait TIME                 let time pass
  *
  * "X; Y" does both with nothing in between. When a scene ends, the server
@@ -159,6 +162,7 @@ static int port;          /* 0: it does not listen yet */
 static int log_fd = -1;   /* its stdout and stderr */
 static int keyboard = -1; /* its stdin */
 static int guard = -1;    /* to the process that ends it if we are killed */
+static long memory_when_ready; /* KiB */
 static long fd_limit;     /* for it; 0: as ours */
 static struct rlimit our_limit;
 
@@ -1035,20 +1039,20 @@ static void until_heard(double seconds)
     }
 }
 
-/* Add what the process has used of the CPU, in seconds, and how often one of
-   its threads went to sleep and woke again. */
+/* What the server's processes have used so far: of the CPU, in seconds; how
+   often a thread of theirs went to sleep; and their resident memory, in
+   KiB. */
+struct usage {
+    double cpu;
+    long sleeps, memory;
+};
+
 #ifdef __linux__
-static bool add_usage(pid_t pid, double *cpu, long *sleeps)
+static void add_tasks(pid_t pid, struct usage *u)
 {
     char name[300], line[256];
-    clockid_t clock;
-    struct timespec used;
     struct dirent *task;
     long count;
-    if (clock_getcpuclockid(pid, &clock) != 0 ||
-        clock_gettime(clock, &used) != 0)
-        return false;
-    *cpu += (double)used.tv_sec + (double)used.tv_nsec / 1e9;
     snprintf(name, sizeof name, "/proc/%d/task", (int)pid);
     DIR *tasks = opendir(name);
     while (tasks != NULL && (task = readdir(tasks)) != NULL) {
@@ -1057,37 +1061,53 @@ static bool add_usage(pid_t pid, double *cpu, long *sleeps)
         FILE *f = task->d_name[0] == '.' ? NULL : fopen(name, "r");
         while (f != NULL && fgets(line, sizeof line, f) != NULL)
             if (sscanf(line, "voluntary_ctxt_switches: %ld", &count) == 1)
-                *sleeps += count;
+                u->sleeps += count;
         if (f != NULL)
             fclose(f);
     }
     if (tasks != NULL)
         closedir(tasks);
-    return true;
 }
 
-/* The same for the server's process group. */
-static bool usage_of_server(double *cpu, long *sleeps)
+static void add_process(pid_t pid, struct usage *u)
+{
+    char name[64];
+    clockid_t clock;
+    struct timespec used;
+    long pages;
+    if (clock_getcpuclockid(pid, &clock) == 0 &&
+        clock_gettime(clock, &used) == 0)
+        u->cpu += (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+    snprintf(name, sizeof name, "/proc/%d/statm", (int)pid);
+    FILE *f = fopen(name, "r");
+    if (f != NULL && fscanf(f, "%*d %ld", &pages) == 1)
+        u->memory += pages * (sysconf(_SC_PAGESIZE) / 1024);
+    if (f != NULL)
+        fclose(f);
+    add_tasks(pid, u);
+}
+
+static bool usage_of_server(struct usage *u)
 {
     struct dirent *entry;
     bool any = false;
     DIR *processes = opendir("/proc");
-    *cpu = 0;
-    *sleeps = 0;
+    *u = (struct usage){ 0, 0, 0 };
     while (processes != NULL && (entry = readdir(processes)) != NULL) {
         pid_t pid = (pid_t)atol(entry->d_name);
-        if (pid > 0 && getpgid(pid) == server)
-            any |= add_usage(pid, cpu, sleeps);
+        if (pid > 0 && getpgid(pid) == server) {
+            add_process(pid, u);
+            any = true;
+        }
     }
     if (processes != NULL)
         closedir(processes);
     return any;
 }
 #else
-static bool usage_of_server(double *cpu, long *sleeps)
+static bool usage_of_server(struct usage *u) /* not to be had here */
 {
-    *cpu = 0;
-    *sleeps = 0;
+    *u = (struct usage){ 0, 0, 0 };
     return false;
 }
 #endif
@@ -1115,6 +1135,7 @@ static void do_limit(const struct action *a)
 static void do_server(const struct action *a)
 {
     double end = now() + timeout;
+    struct usage usage;
     a->argv[0] = program_path(NULL);
     may_end = false;
     start(a->argv);
@@ -1125,6 +1146,8 @@ static void do_server(const struct action *a)
     if (port == 0)
         fail("  %s is not ready: no line \"listening on ADDRESS:PORT\" "
              "in %g s", a->argv[0], timeout);
+    usage_of_server(&usage);
+    memory_when_ready = usage.memory;
 }
 
 static void do_run(const struct action *a)
@@ -1261,33 +1284,53 @@ static void crowd_connects(size_t n, double seconds)
     until_heard(seconds);
 }
 
-static void do_crowd(const struct action *a)
+/* Those of the crowd who are still here. */
+static bool in_crowd(size_t i)
 {
-    char text[200];
-    size_t first = n_players;
-    double seconds = timeout + (double)a->number / 500;
+    return i >= n_named && players[i].fd >= 0;
+}
+
+static double crowd_timeout(void)
+{
+    return timeout + (double)(n_players - n_named) / 500;
+}
+
+static void do_crowd_connects(const struct action *a)
+{
+    char text[64];
     need_port();
     snprintf(text, sizeof text, "%ld connect", a->number);
     show("crowd:", style("1"), TO_SERVER, text);
-    crowd_connects((size_t)a->number, seconds);
-    if (a->bytes.times > 0) {
-        quoted_bytes(text, sizeof text, &a->bytes);
-        show("each:", style("1"), TO_SERVER, text);
-    }
-    for (size_t i = first; i < n_players; i++) {
+    crowd_connects((size_t)a->number, timeout + (double)a->number / 500);
+}
+
+static void do_crowd_sends(const struct action *a)
+{
+    char text[120];
+    check_alive();
+    quoted_bytes(text, sizeof text, &a->bytes);
+    show("crowd:", style("1"), TO_SERVER, text);
+    for (size_t i = n_named; i < n_players; i++)
+        if (in_crowd(i))
+            queue(&players[i], &a->bytes, false);
+}
+
+static void do_crowd_expects(const struct action *a)
+{
+    char text[120];
+    for (size_t i = n_named; i < n_players; i++) {
         struct player *p = &players[i];
-        p->expects = a->wanted.times > 0;
-        p->hearing = p->expects ? BYTES : DEAF;
+        if (!in_crowd(i))
+            continue;
+        p->hearing = BYTES;
+        p->expects = true;
         p->wanted = a->wanted;
-        if (a->bytes.times > 0)
-            queue(p, &a->bytes, false);
+        p->heard = 0;
     }
-    until_heard(seconds);
-    if (a->wanted.times == 0)
-        return;
+    until_heard(crowd_timeout());
     settle();
     quoted_bytes(text, sizeof text, &a->wanted);
-    show("each:", style("1"), FROM_SERVER, text);
+    show("crowd:", style("1"), FROM_SERVER, text);
     n_checks++;
 }
 
@@ -1373,43 +1416,43 @@ static void do_expect_exit(const struct action *a)
     n_checks++;
 }
 
-/* What the server does in SECONDS, once it has nothing left to do: an answer
-   may be out before the server has gone back to sleep. */
-static bool watch(double seconds, double *cpu, long *sleeps, bool rest)
+/* What the server uses in SECONDS. With REST: once it has nothing left to do,
+   for an answer may be out before the server has gone back to sleep. */
+static bool watch(double seconds, bool rest, struct usage *used)
 {
-    double before, end = now() + 1;
-    long count;
+    struct usage before;
+    double end = now() + 1;
     check_alive();
-    if (!usage_of_server(cpu, sleeps))
+    if (!usage_of_server(used))
         return false;
     do {
-        before = *cpu;
+        before = *used;
         pass(0.02);
-        usage_of_server(cpu, sleeps);
-    } while (rest && *cpu > before && now() < end);
-    before = *cpu;
-    count = *sleeps;
+        usage_of_server(used);
+    } while (rest && used->cpu > before.cpu && now() < end);
+    before = *used;
     pass(seconds);
     check_alive();
-    usage_of_server(cpu, sleeps);
-    *cpu -= before;
-    *sleeps -= count;
+    usage_of_server(used);
+    used->cpu -= before.cpu;
+    used->sleeps -= before.sleeps;
     return true;
 }
 
+static const char not_here[] = "cannot be measured on this system";
+
 static void do_idle(const struct action *a)
 {
-    double cpu;
-    long sleeps;
+    struct usage used;
     char text[64];
-    if (!watch(a->seconds, &cpu, &sleeps, true)) {
-        show_note("CPU time cannot be seen on this system");
+    if (!watch(a->seconds, true, &used)) {
+        show_note(not_here);
         return;
     }
-    if (cpu > 0)
+    if (used.cpu > 0)
         fail("  wanted  no use of the CPU in %g s\n"
              "  and got  %.3f ms of it, and awake %ld times", a->seconds,
-             cpu * 1000, sleeps);
+             used.cpu * 1000, used.sleeps);
     snprintf(text, sizeof text, "asleep: no CPU used in %g s", a->seconds);
     show_note(text);
     n_checks++;
@@ -1417,15 +1460,30 @@ static void do_idle(const struct action *a)
 
 static void do_measure(const struct action *a)
 {
-    double cpu;
-    long sleeps;
+    struct usage used;
     char text[100];
-    if (watch(a->seconds, &cpu, &sleeps, false))
+    if (watch(a->seconds, false, &used))
         snprintf(text, sizeof text, "in %g s: awake %ld times, %.1f ms of CPU",
-                 a->seconds, sleeps, cpu * 1000);
-    else
-        snprintf(text, sizeof text, "CPU time cannot be seen on this system");
+                 a->seconds, used.sleeps, used.cpu * 1000);
+    show_note(used.memory == 0 ? not_here : text);
+}
+
+static void do_memory(const struct action *a)
+{
+    struct usage used;
+    char text[100];
+    check_alive();
+    if (!usage_of_server(&used)) {
+        show_note(not_here);
+        return;
+    }
+    long more = used.memory - memory_when_ready;
+    if (more > a->number)
+        fail("  wanted  at most %ld KiB more memory than when it was ready\n"
+             "  and got  %ld KiB more", a->number, more);
+    snprintf(text, sizeof text, "%ld KiB more memory than at the start", more);
     show_note(text);
+    n_checks++;
 }
 
 static void do_wait(const struct action *a)
@@ -1599,6 +1657,21 @@ static char **rest_as_arguments(const char *first, const char *second)
     return argv;
 }
 
+static struct action *new_action(const char *source, bool joined)
+{
+    actions = grown(actions, (n_actions + 1) * sizeof *actions);
+    struct action *a = &actions[n_actions++];
+    *a = (struct action){ .line = line_number, .source = source,
+                          .joined = joined };
+    return a;
+}
+
+/* One more doing of the same line. */
+static struct action *another_action(const struct action *a)
+{
+    return new_action(a->source, true);
+}
+
 static bool started_yet; /* while reading: a server or run came before */
 
 static void parse_client(struct action *a)
@@ -1638,6 +1711,7 @@ static void parse_client(struct action *a)
     }
 }
 
+/* Up to three doings: connect, send, expect. */
 static void parse_crowd(struct action *a)
 {
     if (!started_yet)
@@ -1647,12 +1721,22 @@ static void parse_crowd(struct action *a)
         return;
     if ((a->number = next_is("resets")))
         return;
-    a->act = do_crowd;
-    a->number = need_number("how many, leaves or resets");
-    if (next_is("send"))
+    bool some = next_number(&a->number);
+    a->act = do_crowd_connects;
+    if (next_is("send")) {
+        a = some ? another_action(a) : a;
+        a->act = do_crowd_sends;
         a->bytes = need_bytes();
-    if (next_is("expect"))
+        some = true;
+    }
+    if (next_is("expect")) {
+        a = some ? another_action(a) : a;
+        a->act = do_crowd_expects;
         a->wanted = need_bytes();
+        some = true;
+    }
+    if (!some)
+        mistake("crowd wants: N, send, expect, leaves or resets");
 }
 
 static void parse_expect(struct action *a)
@@ -1728,6 +1812,9 @@ static void parse_doing(struct action *a)
     } else if (strcmp(verb, "limit") == 0) {
         a->act = do_limit;
         a->number = need_number("how many files");
+    } else if (strcmp(verb, "memory") == 0) {
+        a->act = do_memory;
+        a->number = need_number("how many KiB");
     } else if (strcmp(verb, "crowd") == 0) {
         parse_crowd(a);
     } else if (strcmp(verb, "type") == 0) {
@@ -1760,10 +1847,7 @@ static void parse_line(char *line)
     while (length > 0 && isspace((unsigned char)line[length - 1]))
         line[--length] = '\0';
     while (*s != '\0' && *s != '#') {
-        actions = grown(actions, (n_actions + 1) * sizeof *actions);
-        struct action *a = &actions[n_actions++];
-        *a = (struct action){ .line = line_number, .source = s,
-                              .joined = joined };
+        struct action *a = new_action(s, joined);
         if (parse_sentence(a, s))
             return;
         s = split(s);
