@@ -13,7 +13,7 @@
  * next, and closes after its last; the idle ones stay until the end. Then
  *
  *     100 clients x 100 messages x 64 bytes: 10000 answers, 0 errors in 0.05 s
- *     201477 answers/s   12.9 MB/s   latency p50 0.41 ms  p99 0.86 ms  max ...
+ *     201477 answers/s   12.9 MB/s   latency p50 0.406 ms  p99 ...  max ...
  *     server's CPU time: 4.82 us per message      (of PID, not its children)
  *
  * MB: 10^6 bytes of answers. Latency: from a message's first send() to the
@@ -52,21 +52,22 @@
 #define USAGE \
     "usage: clients/load -p PORT [-c CLIENTS (100)] [-n MESSAGES each (100)]" \
     "\n  [-s BYTES per message (64)] [-i IDLE connections beside (0)]" \
-    "\n  [-t SECONDS without progress (10)] [-P PID of the server] [--json] [-h]"
+    "\n  [-t SECONDS without progress (10)] [-P PID of the server] [--json]" \
+    " [-h]"
 
 enum {
-    PERIOD = 65537,      /* bytes until the pattern repeats: a prime > 64 KiB */
-    PHASE = 12347,       /* bytes of it between one client's start and next's */
+    PERIOD = 65537,      /* bytes of the pattern: a prime just above 64 KiB */
+    PHASE = 12347,       /* bytes of it from one client's start to the next */
     MAX_CLIENTS = 65535, /* a local port each; untouched, they cost nothing */
     MAX_SIZE = 1 << 30,  /* bytes of a message */
-    CONNECTING = 128,    /* at once: some systems have no longer a backlog */
+    CONNECTING = 128,    /* at once: many a backlog is no longer */
     SPARE_FDS = 16,      /* stdin, stdout, stderr and what else we inherit */
     TICK_MS = 100,       /* the longest sleep, and the bar's pace */
     STEP_BITS = 5,       /* of the histogram: ... */
     STEPS = 1 << STEP_BITS, /* ... 32 buckets for each power of two: 3% */
 };
 
-/* The stream of a client, in bytes: got <= sent <= end <= total. */
+/* The stream of a client, in bytes: got <= sent <= end. */
 struct client {
     int number;      /* from 1 on; the idle ones come last */
     int fd;
@@ -78,7 +79,7 @@ struct client {
     long long began; /* ns: when the message under way set out */
 };
 
-enum fault { REFUSED, RESET, CLOSED, WRONG, UNASKED, LATE, OTHER, FAULTS };
+enum fault { REFUSED, RESET, CLOSED, WRONG, UNASKED, OTHER, FAULTS };
 
 static struct {
     int port, clients, messages, size, idle, seconds, pid;
@@ -105,8 +106,9 @@ static bool shows_bar;
 
 /* Every client sends slices of one pattern, each from a place of its own. As
    the period is a prime, no message is like the one before: bytes that are
-   lost, doubled, swapped or another client's cannot pass for the right ones.
-   The tables hold it twice, so that no slice has to wrap. */
+   lost, doubled, swapped or another client's do not pass for the right ones,
+   and no message has to be kept. Both tables hold the pattern twice, so that
+   no slice has to wrap. */
 static char pattern[2 * PERIOD];
 static char expected[2 * PERIOD]; /* the same, upper-cased */
 
@@ -174,7 +176,7 @@ static double percentile(double share)
 /* Seconds of CPU the server has used, in all its threads; -1: not known. */
 static double server_cpu(void)
 {
-#if defined _POSIX_CPUTIME && _POSIX_CPUTIME >= 0 /* macOS has it not */
+#if defined _POSIX_CPUTIME && _POSIX_CPUTIME >= 0 /* macOS lacks it */
     clockid_t clock;
     struct timespec t;
     if (options.pid > 0 && clock_getcpuclockid(options.pid, &clock) == 0 &&
@@ -232,8 +234,8 @@ static bool fault(const struct client *c, enum fault kind,
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     clear_bar();
-    warnx("client %d (127.0.0.1:%d): %s", c->number, ntohs(address.sin_port),
-          text);
+    warnx("%sclient %d (127.0.0.1:%d): %s", c->total == 0 ? "idle " : "",
+          c->number, ntohs(address.sin_port), text);
     return false;
 }
 
@@ -267,11 +269,15 @@ static void set_out(int number, long long total)
     };
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct client c = { .number = number, .fd = fd, .total = total };
+    if (fd < 0) {
+        call_failed(&c, "socket");
+        return;
+    }
     fcntl(fd, F_SETFL, O_NONBLOCK);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
     if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 &&
         errno != EINPROGRESS) {
-        call_failed(&c, "socket and connect");
+        call_failed(&c, "connect");
         close(fd);
         return;
     }
@@ -283,13 +289,14 @@ static void set_out(int number, long long total)
 /* The connect is over, well or not. */
 static bool arrive(struct client *c)
 {
-    socklen_t size = sizeof errno;
+    int error = 0;
+    socklen_t size = sizeof error;
     connecting--;
-    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &errno, &size);
-    if (errno != 0)
+    getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if ((errno = error) != 0)
         return call_failed(c, "connect");
     c->connected = reached = true;
-    c->end = c->total > 0 ? options.size : 0;
+    c->end = options.size;
     return true;
 }
 
@@ -323,18 +330,19 @@ static bool check(const struct client *c, const char *bytes, long long length)
         int want = (unsigned char)wanted[i], got = (unsigned char)bytes[i];
         return fault(c, WRONG, "byte %lld of its stream: wanted 0x%02x '%c', "
                      "got 0x%02x '%c'", c->got + i,
-                     want, isprint(want) ? want : '?',
-                     got, isprint(got) ? got : '?');
+                     want, isprint(want) ? want : '.',
+                     got, isprint(got) ? got : '.');
     }
     return length <= owed ||
            fault(c, UNASKED, "sent %lld bytes, but got %lld back", c->sent,
                  c->got + length);
 }
 
-/* Reads once. False: the client is over, be it with its last answer. */
+/* Reads once. False: the client is over, be it with its last answer. What a
+   server might send after that is not waited for. */
 static bool receive(struct client *c)
 {
-    static char buffer[PERIOD]; /* and never more than is asked for fits */
+    static char buffer[PERIOD]; /* room to spare: it shows what is too much */
     ssize_t n = recv(c->fd, buffer, sizeof buffer, 0);
     if (n < 0)
         return not_now() || call_failed(c, "recv");
@@ -353,15 +361,196 @@ static bool receive(struct client *c)
     return c->got < c->total;
 }
 
-/* One turn of a client that poll() found ready. False: it is over. With its
-   answer whole nothing is under way, so the next message may go at once: one
+/* One turn of a client that poll() found ready. False: it is over, as an idle
+   one is once it is connected. With an answer whole nothing is under way, so
+   the next message goes at once, without a look whether there is room: one
    recv(), one send() and a share in a poll() is all that a message costs. */
 static bool take_turn(struct client *c, short ready)
 {
-    if (!c->connected && !arrive(c))
+    if (!c->connected && (!arrive(c) || c->total == 0))
         return false;
     if ((ready & ~POLLOUT) && !receive(c))
         return false;
     bool room = (ready & POLLOUT) || c->sent == c->got;
     return !(wants_to_send(c) && room) || send_more(c);
+}
+
+/* Closes those that are over, but keeps the idle ones. The last of the active
+   takes the free place. */
+static void leave(int i)
+{
+    if (clients[i].connected && clients[i].total == 0)
+        idle[idlers++] = clients[i];
+    else
+        close(clients[i].fd);
+    active--;
+    clients[i] = clients[active];
+    polls[i] = polls[active];
+}
+
+/* From the back: so one who takes a leaver's place has had its turn. */
+static void take_turns(int ready)
+{
+    for (int i = active - 1; ready > 0 && i >= 0; i--) {
+        if (polls[i].revents == 0)
+            continue;
+        ready--;
+        if (take_turn(&clients[i], polls[i].revents))
+            polls[i].events = wants_to_send(&clients[i]) ? POLLIN | POLLOUT
+                                                         : POLLIN;
+        else
+            leave(i);
+    }
+}
+
+static void give_up(int waiting)
+{
+    errors += waiting;
+    clear_bar();
+    warnx("no answer for %d s; %d clients still wait", options.seconds,
+          waiting);
+}
+
+/* Clients from this number to that one do all they have to do. No sleep takes
+   longer than a tick: for the bar, and for a Ctrl-C just before the sleep. */
+static void run(int number, int last, long long total)
+{
+    long long moved = start = now();
+    while ((number <= last || active > 0) && !interrupted) {
+        while (number <= last && connecting < CONNECTING)
+            set_out(number++, total);
+        int ready = poll(polls, (nfds_t)active, TICK_MS);
+        if (ready < 0 && errno != EINTR)
+            err(1, "poll");
+        take_turns(ready);
+        long long time = now();
+        draw_bar(time);
+        if (ready > 0)
+            moved = time;
+        else if (time - moved >= options.seconds * 1000000000LL) {
+            give_up(active + last + 1 - number);
+            return;
+        }
+    }
+}
+
+/* Digits after the point, so that three count: 0.042, 1.92, 45.6, 5963. */
+static int digits(double x)
+{
+    return x < 1 ? 3 : x < 10 ? 2 : x < 100 ? 1 : 0;
+}
+
+static void report(double seconds, double cpu)
+{
+    double p50 = percentile(0.50), p99 = percentile(0.99);
+    double max = (double)longest / 1e6;
+    double mb = (double)answered_bytes / 1e6 / seconds;
+
+    printf("%d clients x %d messages x %d bytes", options.clients,
+           options.messages, options.size);
+    if (options.idle > 0)
+        printf(" beside %d idle", options.idle);
+    printf(": %lld answers, %lld errors in %.2f s\n", answers, errors,
+           seconds);
+    printf("%.0f answers/s   %.*f MB/s   latency p50 %.*f ms  p99 %.*f ms  "
+           "max %.*f ms\n", (double)answers / seconds, digits(mb), mb,
+           digits(p50), p50, digits(p99), p99, digits(max), max);
+    if (cpu >= 0)
+        printf("server's CPU time: %.*f us per message\n", digits(cpu), cpu);
+    else if (options.pid > 0)
+        printf("server's CPU time: not known (no answers, no process %d, or "
+               "a system that cannot tell)\n", options.pid);
+}
+
+static void report_json(double seconds, double cpu)
+{
+    printf("{\"clients\": %d, \"messages\": %d, \"bytes\": %d, \"idle\": %d, "
+           "\"answers\": %lld, \"errors\": %lld, \"seconds\": %.6f, "
+           "\"answers_per_second\": %.1f, \"mb_per_second\": %.3f, "
+           "\"p50_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.4f, "
+           "\"server_cpu_us_per_message\": ",
+           options.clients, options.messages, options.size, options.idle,
+           answers, errors, seconds, (double)answers / seconds,
+           (double)answered_bytes / 1e6 / seconds, percentile(0.50),
+           percentile(0.99), (double)longest / 1e6);
+    printf(cpu < 0 ? "null}\n" : "%.3f}\n", cpu);
+}
+
+/* All clients may be connected at the same time. */
+static void raise_fd_limit_to(int needed)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur >= (rlim_t)needed)
+        return;
+    limit.rlim_cur = (rlim_t)needed;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        errx(1, "-c and -i need %d file descriptors, the limit is %lld "
+             "(ulimit -Hn)", needed, (long long)limit.rlim_max);
+}
+
+/* optarg as a number in these bounds. */
+static int option_number(int option, int least, int most)
+{
+    char *end;
+    long n = strtol(optarg, &end, 10);
+    if (end == optarg || *end != '\0' || n < least || n > most)
+        errx(2, "-%c: '%s' is not a number from %d to %d\n%s", option, optarg,
+             least, most, USAGE);
+    return (int)n;
+}
+
+static void read_options(int argc, char **argv)
+{
+    static const struct option words[] = {
+        { "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    int o;
+    while ((o = getopt_long(argc, argv, "p:c:n:s:i:t:P:h", words, NULL)) != -1)
+        switch (o) {
+        case 'p': options.port = option_number(o, 1, 65535); break;
+        case 'c': options.clients = option_number(o, 1, MAX_CLIENTS); break;
+        case 'n': options.messages = option_number(o, 1, INT_MAX); break;
+        case 's': options.size = option_number(o, 1, MAX_SIZE); break;
+        case 'i': options.idle = option_number(o, 0, MAX_CLIENTS); break;
+        case 't': options.seconds = option_number(o, 1, INT_MAX); break;
+        case 'P': options.pid = option_number(o, 1, INT_MAX); break;
+        case 'j': options.json = true; break;
+        case 'h': puts(USAGE); exit(0);
+        default: errx(2, USAGE);
+        }
+    if (optind < argc)
+        errx(2, "'%s' is not an option\n" USAGE, argv[optind]);
+    if (options.port == 0)
+        errx(2, "-p PORT is missing\n" USAGE);
+}
+
+int main(int argc, char **argv)
+{
+    read_options(argc, argv);
+    raise_fd_limit_to(options.clients + options.idle + SPARE_FDS);
+    make_pattern();
+    shows_bar = isatty(STDERR_FILENO) && !options.json;
+    signal(SIGPIPE, SIG_IGN); /* a server that leaves is a fault, not ours */
+    signal(SIGINT, interrupt);
+    signal(SIGTERM, interrupt);
+
+    run(options.clients + 1, options.clients + options.idle, 0);
+    double cpu = server_cpu();
+    if (errors == 0)
+        run(1, options.clients, (long long)options.messages * options.size);
+    double seconds = (double)(now() - start) / 1e9;
+    double cpu_used = server_cpu() - cpu;
+
+    for (int i = 0; i < idlers && !interrupted; i++)
+        receive(&idle[i]); /* neither a byte nor an end may have come */
+
+    clear_bar();
+    bool known = cpu >= 0 && cpu_used >= 0 && answers > 0;
+    cpu = known ? cpu_used * 1e6 / (double)answers : -1;
+    (options.json ? report_json : report)(seconds, cpu);
+    if (fflush(stdout) != 0)
+        err(1, "stdout");
+    return interrupted ? 128 + interrupted : errors > 0;
 }

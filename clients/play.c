@@ -601,7 +601,7 @@ static void fail(const char *format, ...)
     va_list arguments;
     show_rest_of_log();
     fflush(stdout);
-    fprintf(stderr, "\n%s%s%s:%d: %s%s\n", style("1;31"),
+    fprintf(stderr, "\n%s%s%s:%d: %.200s%s\n", style("1;31"),
             utf8 ? "✗ " : "", file, current->line, current->source,
             style("0"));
     va_start(arguments, format);

@@ -1,0 +1,82 @@
+load helper
+load contract
+lesson 02-nonblocking
+
+# Left out of the contract, for this is what never waiting means: it does not
+# sleep for long, not even with nothing to do.
+RESTLESS=yes
+
+@test "02 it listens on 127.0.0.1 alone, at the port it says" { listens_where_it_says; }
+@test "02 a port in use: one line that names call and port, exit 1" { names_a_port_in_use; }
+@test "02 wrong usage: the usage, what is wrong, exit 2" { refuses_wrong_usage; }
+@test "02 a line of log per event, and none with -q" { logs_unless_quiet; }
+@test "02 every byte comes back, a-z as A-Z, the others as they are" { answers_every_byte; }
+@test "02 8 MiB at once come back byte for byte" { answers_8_mib; }
+@test "02 a byte at a time is answered byte by byte" { answers_a_trickle; }
+@test "02 a client that stops sending still gets its last byte" { answers_after_half_close; }
+@test "02 a client that closes without reading harms nobody" { survives_a_close_without_reading; }
+@test "02 a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
+@test "02 a reset while the server owes much harms nobody" { survives_a_reset_while_it_owes; }
+@test "02 a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
+@test "02 stopped and continued, it goes on where it was" { survives_stop_and_continue; }
+@test "02 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
+@test "02 a silent client stops nobody else" { serves_others_beside_a_silent_client; }
+@test "02 a client that does not read stops nobody else, and loses nothing" { serves_others_beside_a_deaf_client; }
+@test "02 a client that does not read costs 64 KiB of memory at most" { keeps_64_kib_for_a_deaf_client; }
+@test "02 a client that sends without end gets one turn per round" { takes_turns_with_a_greedy_client; }
+@test "02 200 clients who all speak at once are all answered" { answers_a_burst; }
+@test "02 without a free fd it sleeps, serves on, and accepts again later" { lives_on_without_fds; }
+@test "02 1,100 clients, whoever of them gets in, harm nobody" { lives_on_beyond_1024_fds; }
+@test "02 clients that come and go cost no fd" { loses_no_fd; }
+@test "02 clients that come and go cost no memory" { loses_no_memory; }
+
+# ------------------------------------------------------------ its own claim
+
+# wakes [FLAG...]: how often the idle server wakes in a second, and what CPU
+# time it uses meanwhile, in ms.
+wakes() {
+    start_server -q "$@"
+    "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 3>&-
+    local before after
+    before=$(usage)
+    sleep 1
+    after=$(usage)
+    # shellcheck disable=SC2086 # they are words
+    set -- $before $after
+    WAKES=$(($3 - $1)) CPU=$(($4 - $2))
+    echo "woke $WAKES times, $CPU ms of CPU"
+}
+
+usage() {
+    echo "$(sed -n 's/^voluntary_ctxt_switches:\t//p' "/proc/$PID/status")" \
+        "$(($(cut -d ' ' -f 1 "/proc/$PID/schedstat") / 1000000))"
+}
+
+@test "02 it wakes about 100 times a second and uses little CPU" {
+    [ -r /proc/self/schedstat ] || skip "no /proc/PID/schedstat here"
+    wakes
+    [ "$WAKES" -le 110 ] && [ "$WAKES" -ge 30 ] && [ "$CPU" -le 100 ]
+}
+
+@test "02 -i sets the pause: 200 ms make five times, 0 makes none at all" {
+    [ -r /proc/self/schedstat ] || skip "no /proc/PID/schedstat here"
+    wakes -i 200
+    [ "$WAKES" -le 6 ]
+    teardown
+    wakes -i 0
+    [ "$CPU" -ge 200 ]
+}
+
+@test "02 it sleeps in its pause, never in a socket's call" {
+    start_server -i 900
+    sleeps_in nanosleep
+    exec 4<> "/dev/tcp/127.0.0.1/$PORT"
+    sleep 1
+    sleeps_in nanosleep
+    exec 4>&-
+}
+
+@test "02 -i wants a number" {
+    run -2 "$PROGRAM" -i soon 3>&-
+    contains "$output" soon
+}

@@ -1,0 +1,81 @@
+load helper
+load contract
+lesson 03-select
+
+@test "03 it listens on 127.0.0.1 alone, at the port it says" { listens_where_it_says; }
+@test "03 a port in use: one line that names call and port, exit 1" { names_a_port_in_use; }
+@test "03 wrong usage: the usage, what is wrong, exit 2" { refuses_wrong_usage; }
+@test "03 a line of log per event, and none with -q" { logs_unless_quiet; }
+@test "03 every byte comes back, a-z as A-Z, the others as they are" { answers_every_byte; }
+@test "03 8 MiB at once come back byte for byte" { answers_8_mib; }
+@test "03 a byte at a time is answered byte by byte" { answers_a_trickle; }
+@test "03 a client that stops sending still gets its last byte" { answers_after_half_close; }
+@test "03 a client that closes without reading harms nobody" { survives_a_close_without_reading; }
+@test "03 a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
+@test "03 a reset while the server owes much harms nobody" { survives_a_reset_while_it_owes; }
+@test "03 a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
+@test "03 stopped and continued, it goes on where it was" { survives_stop_and_continue; }
+@test "03 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
+@test "03 a silent client stops nobody else" { serves_others_beside_a_silent_client; }
+@test "03 a client that does not read stops nobody else, and loses nothing" { serves_others_beside_a_deaf_client; }
+@test "03 the server sleeps while it waits for a client that does not read" { sleeps_beside_a_deaf_client; }
+@test "03 a client that does not read costs 64 KiB of memory at most" { keeps_64_kib_for_a_deaf_client; }
+@test "03 a client that sends without end gets one turn per round" { takes_turns_with_a_greedy_client; }
+@test "03 200 clients who all speak at once are all answered" { answers_a_burst; }
+@test "03 without a free fd it sleeps, serves on, and accepts again later" { lives_on_without_fds; }
+@test "03 1,100 clients, whoever of them gets in, harm nobody" { lives_on_beyond_1024_fds; }
+@test "03 clients that come and go cost no fd" { loses_no_fd; }
+@test "03 clients that come and go cost no memory" { loses_no_memory; }
+@test "03 with nothing to do it makes no system call" { makes_no_system_call_when_idle; }
+
+# ------------------------------------------------------------ its own claim
+
+@test "03 it sleeps in select(), whatever its clients do" {
+    start_server -q
+    sleeps_in select
+    exec 4<> "/dev/tcp/127.0.0.1/$PORT"
+    echo hello >&4
+    sleeps_in select
+    head -c 20000000 /dev/zero >&4 2> /dev/null 3>&- &
+    local sender=$!
+    sleep 0.2
+    sleeps_in select
+    kill "$sender"
+    exec 4>&-
+}
+
+@test "03 fd 1024 is refused politely: an end of file, and the others live on" {
+    fd_limit_of 1200
+    # The first clients take the fds that are left below FD_SETSIZE.
+    scene <<'END'
+limit 1200
+server
+A connect
+A send "hello\n"
+A expect "HELLO\n"
+crowd 1030
+B connect
+B expect eof
+A send "still here\n"
+A expect "STILL HERE\n"
+crowd leaves
+idle 50ms
+C connect
+C send "room again\n"
+C expect "ROOM AGAIN\n"
+END
+}
+
+@test "03 1,000 clients are all answered" {
+    fd_limit_of 1200
+    scene <<'END'
+limit 1200
+server
+crowd 1000 send "hi\n" expect "HI\n"
+END
+}
+
+@test "03 100 clients: one recv and one send per message, no more" {
+    command -v strace > /dev/null || skip "strace is missing"
+    counts_calls
+}

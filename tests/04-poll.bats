@@ -1,0 +1,69 @@
+load helper
+load contract
+lesson 04-poll
+
+@test "04 it listens on 127.0.0.1 alone, at the port it says" { listens_where_it_says; }
+@test "04 a port in use: one line that names call and port, exit 1" { names_a_port_in_use; }
+@test "04 wrong usage: the usage, what is wrong, exit 2" { refuses_wrong_usage; }
+@test "04 a line of log per event, and none with -q" { logs_unless_quiet; }
+@test "04 every byte comes back, a-z as A-Z, the others as they are" { answers_every_byte; }
+@test "04 8 MiB at once come back byte for byte" { answers_8_mib; }
+@test "04 a byte at a time is answered byte by byte" { answers_a_trickle; }
+@test "04 a client that stops sending still gets its last byte" { answers_after_half_close; }
+@test "04 a client that closes without reading harms nobody" { survives_a_close_without_reading; }
+@test "04 a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
+@test "04 a reset while the server owes much harms nobody" { survives_a_reset_while_it_owes; }
+@test "04 a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
+@test "04 stopped and continued, it goes on where it was" { survives_stop_and_continue; }
+@test "04 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
+@test "04 a silent client stops nobody else" { serves_others_beside_a_silent_client; }
+@test "04 a client that does not read stops nobody else, and loses nothing" { serves_others_beside_a_deaf_client; }
+@test "04 the server sleeps while it waits for a client that does not read" { sleeps_beside_a_deaf_client; }
+@test "04 a client that does not read costs 64 KiB of memory at most" { keeps_64_kib_for_a_deaf_client; }
+@test "04 a client that sends without end gets one turn per round" { takes_turns_with_a_greedy_client; }
+@test "04 200 clients who all speak at once are all answered" { answers_a_burst; }
+@test "04 without a free fd it sleeps, serves on, and accepts again later" { lives_on_without_fds; }
+@test "04 1,100 clients, whoever of them gets in, harm nobody" { lives_on_beyond_1024_fds; }
+@test "04 clients that come and go cost no fd" { loses_no_fd; }
+@test "04 clients that come and go cost no memory" { loses_no_memory; }
+@test "04 with nothing to do it makes no system call" { makes_no_system_call_when_idle; }
+
+# ------------------------------------------------------------ its own claim
+
+@test "04 it sleeps in poll(), whatever its clients do" {
+    start_server -q
+    sleeps_in poll
+    exec 4<> "/dev/tcp/127.0.0.1/$PORT"
+    echo hello >&4
+    sleeps_in poll
+    head -c 20000000 /dev/zero >&4 2> /dev/null 3>&- &
+    local sender=$!
+    sleep 0.2
+    sleeps_in poll
+    kill "$sender"
+    exec 4>&-
+}
+
+@test "04 1,500 clients are all answered" {
+    fd_limit_of 2000
+    scene <<'END'
+server
+crowd 1500 send "hi\n" expect "HI\n"
+crowd send "again\n"
+crowd expect "AGAIN\n"
+idle 100ms
+END
+}
+
+@test "04 it raises its own limit of open files" {
+    fd_limit_of 2000
+    (ulimit -Sn 64 && scene) <<'END'
+server
+crowd 1500 send "hi\n" expect "HI\n"
+END
+}
+
+@test "04 100 clients: one recv and one send per message, no more" {
+    command -v strace > /dev/null || skip "strace is missing"
+    counts_calls
+}

@@ -1,0 +1,49 @@
+load helper
+load contract
+lesson 05-epoll -e
+
+# The whole contract once more, edge-triggered.
+
+@test "05 -e it listens on 127.0.0.1 alone, at the port it says" { listens_where_it_says; }
+@test "05 -e a port in use: one line that names call and port, exit 1" { names_a_port_in_use; }
+@test "05 -e wrong usage: the usage, what is wrong, exit 2" { refuses_wrong_usage; }
+@test "05 -e a line of log per event, and none with -q" { logs_unless_quiet; }
+@test "05 -e every byte comes back, a-z as A-Z, the others as they are" { answers_every_byte; }
+@test "05 -e 8 MiB at once come back byte for byte" { answers_8_mib; }
+@test "05 -e a byte at a time is answered byte by byte" { answers_a_trickle; }
+@test "05 -e a client that stops sending still gets its last byte" { answers_after_half_close; }
+@test "05 -e a client that closes without reading harms nobody" { survives_a_close_without_reading; }
+@test "05 -e a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
+@test "05 -e a reset while the server owes much harms nobody" { survives_a_reset_while_it_owes; }
+@test "05 -e a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
+@test "05 -e stopped and continued, it goes on where it was" { survives_stop_and_continue; }
+@test "05 -e SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
+@test "05 -e a silent client stops nobody else" { serves_others_beside_a_silent_client; }
+@test "05 -e a client that does not read stops nobody else, and loses nothing" { serves_others_beside_a_deaf_client; }
+@test "05 -e the server sleeps while it waits for a client that does not read" { sleeps_beside_a_deaf_client; }
+@test "05 -e a client that does not read costs 64 KiB of memory at most" { keeps_64_kib_for_a_deaf_client; }
+@test "05 -e a client that sends without end gets one turn per round" { takes_turns_with_a_greedy_client; }
+@test "05 -e 200 clients who all speak at once are all answered" { answers_a_burst; }
+@test "05 -e without a free fd it sleeps, serves on, and accepts again later" { lives_on_without_fds; }
+@test "05 -e 1,100 clients, whoever of them gets in, harm nobody" { lives_on_beyond_1024_fds; }
+@test "05 -e clients that come and go cost no fd" { loses_no_fd; }
+@test "05 -e clients that come and go cost no memory" { loses_no_memory; }
+@test "05 -e with nothing to do it makes no system call" { makes_no_system_call_when_idle; }
+
+# ------------------------------------------------------------ its own claim
+
+@test "05 -e 5,000 clients are all answered" {
+    fd_limit_of 5100
+    scene <<'END'
+server -q
+crowd 5000 send "hi\n" expect "HI\n"
+crowd send "again\n"
+crowd expect "AGAIN\n"
+idle 100ms
+END
+}
+
+@test "05 -e it reads until EAGAIN: two recv and one send per message" {
+    command -v strace > /dev/null || skip "strace is missing"
+    counts_calls 2
+}

@@ -1,0 +1,432 @@
+# The contract that every lesson's server keeps, a function a row. A lesson's
+# file lists the rows that hold for it, each with its sentence.
+#
+# The rows are scenes; what they can say stands at the top of clients/play.c.
+# Each ends with SIGTERM to the server, which then has to end within 2 s and
+# to leave no process behind. In each the server must outlive its clients.
+
+# ------------------------------------------------------------------- start
+
+listens_where_it_says() {
+    start_server
+    same "$LESSON: listening on 127.0.0.1:$PORT" "$(head -n 1 "$LOG")"
+    [ -r /proc/net/tcp ] || return 0
+    local hex
+    hex=$(printf '0100007F:%04X 00000000:0000 0A' "$PORT")
+    contains "$(cat /proc/net/tcp)" "$hex"
+    [ ! -r /proc/net/tcp6 ] ||
+        ! grep -q "$(printf ':%04X [0:]* 0A' "$PORT")" /proc/net/tcp6
+}
+
+names_a_port_in_use() {
+    start_server
+    run -1 "$PROGRAM" -p "$PORT" 3>&-
+    same 1 "${#lines[@]}" "lines of the message"
+    contains "$output" bind
+    contains "$output" "$PORT"
+}
+
+refuses_wrong_usage() {
+    local words
+    for words in "-p" "-p abc" "-p 65536" "-p -1" "-p 12x" "-Z" "-q extra"; do
+        # shellcheck disable=SC2086 # they are words
+        run -2 "$PROGRAM" $words < /dev/null 3>&-
+        contains "$output" usage
+    done
+    run -2 "$PROGRAM" -p 12x 3>&-
+    contains "$output" 12x
+}
+
+logs_unless_quiet() {
+    start_server
+    "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 3>&-
+    run -0 grep -cE '^[^ :]+:[0-9]+: .*127\.0\.0\.1:[0-9]+' "$LOG"
+    teardown
+    start_server -q
+    "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 3>&-
+    kill -TERM "$PID"
+    within 2 gone "$PID"
+    same "$LESSON: listening on 127.0.0.1:$PORT bye" "$(tr '\n' ' ' < "$LOG" |
+        sed 's/ $//')"
+}
+
+# ------------------------------------------------------------------- bytes
+
+answers_every_byte() {
+    local all upper
+    all=$(printf '\\x%02x' {0..255})
+    upper=$(printf '\\x%02x' {0..96} {65..90} {123..255})
+    scene <<END
+server
+A connect
+A send "$all"
+A expect "$upper"
+A send 1000 "$all"
+A expect 1000 "$upper"
+END
+}
+
+answers_8_mib() {
+    scene <<'END'
+server
+A connect
+A send 262144 "the quick brown fox, 0123456789\n"
+A expect 262144 "THE QUICK BROWN FOX, 0123456789\n"
+A send "and on\n"
+A expect "AND ON\n"
+END
+}
+
+answers_a_trickle() {
+    scene <<'END'
+server
+A connect
+A send "hello, world\n" every 1ms
+A expect "HELLO, WORLD\n"
+A send "h"
+A expect "H"
+A send "i"
+A expect "I"
+END
+}
+
+# -------------------------------------------------------------------- ends
+
+answers_after_half_close() {
+    scene <<'END'
+server
+A connect
+A send 3000000 "half-close "; A shut
+wait 50ms
+A expect 3000000 "HALF-CLOSE "
+A expect eof
+B connect; B shut
+B expect eof
+C connect; C send "last words"; C shut
+C expect "LAST WORDS"
+C expect eof
+END
+}
+
+survives_a_close_without_reading() {
+    scene <<'END'
+server
+A connect; A send "hello\n"; A close
+A connect; A send 1000000 x; A close
+A connect; A close
+A connect; A send 1000000 x
+wait 20ms
+A close
+B connect
+B send "alive\n"
+B expect "ALIVE\n"
+B close
+idle 50ms
+END
+}
+
+survives_a_reset() {
+    scene <<'END'
+server
+A connect; A reset
+A connect; A send "hello\n"; A reset
+A connect; A send "hello\n"
+A expect "HELLO\n"
+A reset
+A connect; A send 1000000 x; A reset
+A connect; A send "x"; A shut; A reset
+B connect
+B send "alive\n"
+B expect "ALIVE\n"
+B close
+idle 50ms
+END
+}
+
+survives_a_reset_while_it_owes() {
+    scene <<'END'
+server
+A connect
+A send 20000000 x
+wait 100ms
+A reset
+A connect
+A send 20000000 x
+wait 100ms
+A close
+B connect
+B send "alive\n"
+B expect "ALIVE\n"
+B close
+idle 50ms
+END
+}
+
+survives_a_reset_in_the_backlog() {
+    scene <<'END'
+server
+signal STOP
+A connect; A reset
+B connect; B send "hello\n"; B reset
+C connect; C send "alive\n"
+D connect; D close
+signal CONT
+C expect "ALIVE\n"
+END
+}
+
+survives_stop_and_continue() {
+    scene <<'END'
+server
+signal STOP
+signal CONT
+A connect
+A send "one\n"
+A expect "ONE\n"
+signal STOP
+A send "two\n"
+signal CONT
+A expect "TWO\n"
+END
+}
+
+says_bye() {
+    local signal
+    for signal in TERM INT; do
+        scene <<END
+server -q
+A connect
+A send "hello\n"
+A expect "HELLO\n"
+B connect
+C connect
+C send 20000000 x
+wait 50ms
+signal $signal
+expect exit 0
+see "^bye\$"
+END
+        start_server
+        "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 3>&-
+        kill -s "$signal" "$PID"
+        within 2 gone "$PID"
+        run -0 wait "$PID"
+        same bye "$(tail -n 1 "$LOG")" "last line after $signal"
+    done
+}
+
+# -------------------------------------------------------------------- many
+
+serves_others_beside_a_silent_client() {
+    scene <<'END'
+server
+A connect
+B connect
+B send "hello\n"
+B expect "HELLO\n"
+C connect
+C send "me too\n"
+C expect "ME TOO\n"
+A silent 50ms
+A send "at last\n"
+A expect "AT LAST\n"
+END
+}
+
+serves_others_beside_a_deaf_client() {
+    scene <<'END'
+server
+A connect
+A send 30000000 "deaf "
+wait 100ms
+B connect
+B send 4000 "hello\n"
+B expect 4000 "HELLO\n"
+A expect 30000000 "DEAF "
+A send "again\n"
+A expect "AGAIN\n"
+END
+}
+
+sleeps_beside_a_deaf_client() {
+    scene <<'END'
+server
+A connect
+A send 30000000 x
+wait 100ms
+idle 200ms
+A expect 30000000 X
+idle 50ms
+END
+}
+
+# 64 KiB for each one, and something for the allocator.
+keeps_64_kib_for_a_deaf_client() {
+    scene --timeout 10 <<'END'
+server -q
+crowd 20 send 20000000 x
+wait 150ms
+memory 1700
+B connect
+B send "hello\n"
+B expect "HELLO\n"
+crowd resets
+wait 50ms
+crowd 20 send 20000000 x
+wait 150ms
+memory 1700
+END
+}
+
+# One message that does not end, at a server that strace makes slower than
+# its client: only a server that takes turns ever gets to the other one.
+takes_turns_with_a_greedy_client() {
+    command -v strace > /dev/null && SLOWLY="strace -f -qq -o /dev/null"
+    start_server -q
+    "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 -s 1073741824 \
+        > "$BATS_TEST_TMPDIR/greedy" 2>&1 3>&- &
+    local greedy=$!
+    sleep 0.2
+    kill -0 "$greedy"
+    run "$ROOT/clients/load" -p "$PORT" -c 1 -n 20 -t 2 3>&-
+    kill -0 "$greedy" # it was there all the time
+    kill "$greedy"
+    same 0 "$status" "$output"
+}
+
+answers_a_burst() {
+    scene <<'END'
+server
+A connect
+signal STOP
+crowd 200
+crowd send "hi\n"
+A send "one\n"; A send "two\n"; A send "three\n"
+signal CONT
+crowd expect "HI\n"
+A expect "ONE\nTWO\nTHREE\n"
+END
+}
+
+# ------------------------------------------------------------------ limits
+
+lives_on_without_fds() {
+    scene <<'END'
+limit 20
+server
+A connect
+A send "one\n"
+A expect "ONE\n"
+crowd 40
+A send "two\n"
+A expect "TWO\n"
+idle 100ms
+A send 1000000 x
+A expect 1000000 X
+crowd leaves
+idle 50ms
+B connect
+B send "room again\n"
+B expect "ROOM AGAIN\n"
+END
+}
+
+lives_on_beyond_1024_fds() {
+    fd_limit_of 1200
+    scene <<'END'
+limit 1200
+server
+A connect
+A send "one\n"
+A expect "ONE\n"
+crowd 1100
+A send "two\n"
+A expect "TWO\n"
+idle 100ms
+crowd leaves
+idle 50ms
+B connect
+B send "room again\n"
+B expect "ROOM AGAIN\n"
+END
+}
+
+loses_no_fd() {
+    scene <<'END'
+limit 24
+server
+crowd 10 send "hi\n" expect "HI\n"
+crowd leaves
+idle 20ms
+crowd 10 send "hi\n" expect "HI\n"
+crowd resets
+idle 20ms
+crowd 10 send "hi\n" expect "HI\n"
+crowd send 100000 x
+crowd resets
+idle 20ms
+crowd 10 send "hi\n" expect "HI\n"
+END
+}
+
+loses_no_memory() {
+    scene <<'END'
+server -q
+crowd 100 send 100000 x expect 100000 X
+crowd leaves
+idle 20ms
+memory 1000
+crowd 100 send 100000 x
+crowd resets
+idle 20ms
+crowd 100 send 100000 x expect 100000 X
+crowd leaves
+idle 20ms
+crowd 100 send 100000 x
+crowd resets
+idle 20ms
+memory 1000
+END
+}
+
+# -------------------------------------------------------------------- idle
+
+# No CPU time at all, to the nanosecond: so no system call either.
+makes_no_system_call_when_idle() {
+    scene <<'END'
+server
+idle 150ms
+A connect
+B connect
+idle 150ms
+A send "hello\n"
+A expect "HELLO\n"
+B close
+idle 150ms
+END
+}
+
+# counts_calls [N]: at 100 clients a server makes at most N recv (1) and one
+# send per message, and a few more when clients come and go; and the wait is
+# shared by all that are ready, so there are no more waits than messages.
+counts_calls() {
+    local messages=5000 counts=$BATS_TEST_TMPDIR/counts
+    SLOWLY="strace -f -c -qq -o $counts" start_server -q
+    "$ROOT/clients/load" -p "$PORT" -c 100 -n 50 3>&-
+    # strace writes its table when the server ends
+    pkill -TERM -P "$PID"
+    within 3 gone "$PID"
+    cat "$counts"
+    local recv send wait
+    recv=$(calls "$counts" 'recvfrom|recvmsg|read')
+    send=$(calls "$counts" 'sendto|sendmsg|write|writev')
+    wait=$(calls "$counts" 'select|pselect6|poll|ppoll|epoll_wait|epoll_pwait')
+    [ "$recv" -le $((messages * ${1:-1} + 300)) ] &&
+        [ "$send" -le $((messages + 300)) ] &&
+        [ "$wait" -le $((messages + 300)) ]
+}
+
+# calls FILE NAMES: how many of these (a|b) strace -c has counted in FILE.
+calls() {
+    awk -v names="^($2)\$" '$NF ~ names { n += $4 } END { print n + 0 }' "$1"
+}

@@ -1,0 +1,127 @@
+# What all tests share. A test file begins with
+#
+#     load helper
+#     lesson 03-select
+#
+# and then $PROGRAM is the server under test: the lesson's, or the one that
+# $SERVER names. Nothing here knows more of it than the contract.
+
+bats_require_minimum_version 1.5.0
+
+ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+PLAY=$ROOT/clients/play
+
+# lesson NAME [FLAGS]: test this lesson's server, started with these flags.
+lesson() {
+    LESSON=$1
+    FLAGS=${2:-}
+    PROGRAM=${SERVER:-$ROOT/$LESSON/server}
+}
+
+# build TARGET...: what a test runs, so that plain bats needs no make before.
+build() {
+    make -s -C "$ROOT" "$@" 3>&-
+}
+
+setup_file() {
+    build clients/play clients/load
+    [ -z "${LESSON:-}" ] || [ -n "${SERVER:-}" ] || build "$LESSON/server"
+}
+
+# scene [OPTION...]: play the scene on standard input against $PROGRAM, with
+# its $FLAGS. From a $RESTLESS server, which polls, nobody expects to idle.
+scene() {
+    sed "s/^server/server $FLAGS/; ${RESTLESS:+s/^idle/wait/}" |
+        SERVER=$PROGRAM "$PLAY" --quiet "$@" - 3>&-
+}
+
+# start_server [FLAG...]: start $PROGRAM by itself, in a process group of its
+# own, on a free port: $PORT; its output goes to $LOG, its pid is $PID.
+start_server() {
+    LOG=$BATS_TEST_TMPDIR/log
+    set -m
+    # shellcheck disable=SC2086 # FLAGS and SLOWLY are words
+    ${SLOWLY:-} "$PROGRAM" -p 0 $FLAGS "$@" > "$LOG" 2>&1 < /dev/null 3>&- &
+    PID=$!
+    set +m
+    within 5 listens || { cat "$LOG"; return 1; }
+}
+
+listens() {
+    PORT=$(sed -n 's/.*listening on 127\.0\.0\.1:\([0-9]*\)$/\1/p' "$LOG")
+    [ -n "$PORT" ]
+}
+
+# within SECONDS COMMAND...: wait until it succeeds.
+within() {
+    local end=$((SECONDS + $1 + 1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.02
+    done
+}
+
+gone() {
+    ! kill -0 "$1" 2> /dev/null
+}
+
+teardown() {
+    [ -n "${PID:-}" ] || return 0
+    { kill -KILL -- "-$PID" && wait "$PID"; } 2> /dev/null || true
+    PID=
+}
+
+# same WANTED GOT [WHAT]: fail, and print both, where they differ.
+same() {
+    [ "$1" = "$2" ] && return
+    printf '%s\n  wanted: %q\n  got:    %q\n' "${3:-not the same}" "$1" "$2"
+    return 1
+}
+
+# contains TEXT PART: fail, and print both, where PART is not in TEXT.
+contains() {
+    case $1 in
+        *"$2"*) return ;;
+    esac
+    printf 'not in the text\n  wanted: %q\n  in:     %q\n' "$2" "$1"
+    return 1
+}
+
+# asleep_in PID: the name of the system call that the process sleeps in, as
+# the kernel tells; nothing where it does not tell.
+asleep_in() {
+    local number
+    read -r number _ 2> /dev/null < "/proc/$1/syscall" || return 0
+    case $(uname -m):$number in
+        x86_64:0 | aarch64:63) echo read ;;
+        x86_64:7 | x86_64:271 | aarch64:73) echo poll ;;
+        x86_64:23 | x86_64:270 | aarch64:72) echo select ;;
+        x86_64:35 | x86_64:230 | aarch64:101 | aarch64:115) echo nanosleep ;;
+        x86_64:43 | x86_64:288 | aarch64:202 | aarch64:242) echo accept ;;
+        x86_64:44 | aarch64:206) echo send ;;
+        x86_64:45 | aarch64:207) echo recv ;;
+        x86_64:202 | aarch64:98) echo futex ;;
+        x86_64:232 | x86_64:281 | aarch64:22) echo epoll_wait ;;
+        *) echo "$number" ;;
+    esac
+}
+
+# sleeps_in CALL: the server is, within some time, asleep in this call.
+sleeps_in() {
+    [ -n "$(asleep_in "$PID")" ] || skip "/proc/PID/syscall tells nothing here"
+    within 2 is_asleep_in "$1" ||
+        { echo "asleep in '$(asleep_in "$PID")', not in $1"; return 1; }
+}
+
+is_asleep_in() {
+    [ "$(asleep_in "$PID")" = "$1" ]
+}
+
+# fd_limit_of N: skip where the system does not let a process open N files.
+fd_limit_of() {
+    local hard
+    hard=$(ulimit -Hn)
+    [ "$hard" = unlimited ] || [ "$hard" -ge "$1" ] ||
+        skip "the hard limit of open files is $hard, below $1"
+}
