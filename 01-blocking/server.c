@@ -116,12 +116,13 @@ static void serve_client(int fd, const char *name)
     close(fd);
 }
 
-static int number(const char *text, int most)
+static int number(const char *text, int least, int most)
 {
     char *end;
     long n = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || n < 0 || n > most)
-        errx(2, "'%s' is not a number from 0 to %d\n%s", text, most, USAGE);
+    if (end == text || *end != '\0' || n < least || n > most)
+        errx(2, "'%s' is not a number from %d to %d\n%s", text, least, most,
+             USAGE);
     return (int)n;
 }
 
@@ -131,7 +132,7 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:q")) != -1)
         switch (option) {
-        case 'p': port = number(optarg, 65535); break;
+        case 'p': port = number(optarg, 0, 65535); break;
         case 'q': quiet = true; break;
         default: errx(2, USAGE);
         }

@@ -196,12 +196,13 @@ static enum turn serve(int fd)
     return answer(fd, buffer, (size_t)n);
 }
 
-static int number(const char *text, int most)
+static int number(const char *text, int least, int most)
 {
     char *end;
     long n = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || n < 0 || n > most)
-        errx(2, "'%s' is not a number from 0 to %d\n%s", text, most, USAGE);
+    if (end == text || *end != '\0' || n < least || n > most)
+        errx(2, "'%s' is not a number from %d to %d\n%s", text, least, most,
+             USAGE);
     return (int)n;
 }
 
@@ -213,8 +214,8 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:i:q")) != -1)
         switch (option) {
-        case 'p': port = number(optarg, 65535); break;
-        case 'i': pause_ms = number(optarg, 999); break;
+        case 'p': port = number(optarg, 0, 65535); break;
+        case 'i': pause_ms = number(optarg, 0, 999); break;
         case 'q': quiet = true; break;
         default: errx(2, USAGE);
         }

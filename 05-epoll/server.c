@@ -238,12 +238,13 @@ static void welcome(int listener)
         close_client(fd);
 }
 
-static int number(const char *text, int most)
+static int number(const char *text, int least, int most)
 {
     char *end;
     long n = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || n < 0 || n > most)
-        errx(2, "'%s' is not a number from 0 to %d\n%s", text, most, USAGE);
+    if (end == text || *end != '\0' || n < least || n > most)
+        errx(2, "'%s' is not a number from %d to %d\n%s", text, least, most,
+             USAGE);
     return (int)n;
 }
 
@@ -253,7 +254,7 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:eq")) != -1)
         switch (option) {
-        case 'p': port = number(optarg, 65535); break;
+        case 'p': port = number(optarg, 0, 65535); break;
         case 'e': edge = true; break;
         case 'q': quiet = true; break;
         default: errx(2, USAGE);

@@ -1,0 +1,167 @@
+load helper
+
+# The clients of the lessons, against the servers of all lessons: each is
+# right with every server.
+
+setup_file() {
+    build all
+}
+
+# serve LESSON: start its server; $PORT.
+serve() {
+    PROGRAM=$ROOT/$1/server start_server -q
+}
+
+# client LESSON [OPTION...]: its standard output alone; status as it ends.
+client() {
+    local lesson=$1
+    shift
+    timeout 20 "$ROOT/$lesson/client" -p "$PORT" "$@" 2> "$BATS_TEST_TMPDIR/err" 3>&-
+}
+
+# Every byte value, lines of all lengths, no newline at the end.
+awkward_bytes() {
+    local block
+    block=$(printf '\\%03o' {0..255})
+    for i in {1..16}; do
+        # shellcheck disable=SC2059 # the escapes are meant
+        printf "$block"
+        head -c "$((i * 500))" /dev/zero | tr '\0' 'y'
+        printf 'x\n'
+    done
+    printf 'no newline'
+}
+
+upper() {
+    LC_ALL=C tr a-z A-Z
+}
+
+@test "clients 01, 02 and 03 print every answer, byte for byte, of every server" {
+    awkward_bytes > "$BATS_TEST_TMPDIR/in"
+    upper < "$BATS_TEST_TMPDIR/in" > "$BATS_TEST_TMPDIR/wanted"
+    for server in "$ROOT"/0*/server; do
+        serve "$(basename "$(dirname "$server")")"
+        for c in 01-blocking 02-nonblocking 03-select; do
+            client "$c" < "$BATS_TEST_TMPDIR/in" > "$BATS_TEST_TMPDIR/got" ||
+                { echo "$c at $server"; cat "$BATS_TEST_TMPDIR/err"; return 1; }
+            cmp "$BATS_TEST_TMPDIR/wanted" "$BATS_TEST_TMPDIR/got"
+        done
+        teardown
+    done
+}
+
+@test "a client that is fed nothing ends, exit 0" {
+    serve 05-epoll
+    for c in "$ROOT"/0*/client; do
+        run -0 client "$(basename "$(dirname "$c")")" < /dev/null
+        same '' "$output"
+    done
+}
+
+@test "client 03 carries 8 MiB at once, both ways" {
+    serve 03-select
+    head -c 8388608 /dev/urandom > "$BATS_TEST_TMPDIR/in"
+    upper < "$BATS_TEST_TMPDIR/in" > "$BATS_TEST_TMPDIR/wanted"
+    client 03-select < "$BATS_TEST_TMPDIR/in" > "$BATS_TEST_TMPDIR/got"
+    cmp "$BATS_TEST_TMPDIR/wanted" "$BATS_TEST_TMPDIR/got"
+}
+
+@test "nobody listens: one line that names the port, exit 1" {
+    serve 05-epoll
+    teardown
+    for c in "$ROOT"/0*/client; do
+        run -1 "$c" -p "$PORT" < /dev/null 3>&-
+        same 1 "${#lines[@]}" "lines of $c"
+        contains "$output" "127.0.0.1:$PORT: Connection refused"
+    done
+}
+
+@test "wrong usage: the usage, what is wrong, exit 2" {
+    for c in "$ROOT"/0*/client; do
+        for words in "-p" "-p abc" "-p 0" "-p 65536" "-Z" "extra" "-c 0"; do
+            # shellcheck disable=SC2086 # they are words
+            run -2 "$c" $words < /dev/null 3>&-
+            contains "$output" usage
+        done
+    done
+}
+
+# A server that takes one client and closes, before it has answered.
+@test "the server goes before all answers have come: one line, exit 1" {
+    for c in 01-blocking 02-nonblocking 03-select 04-poll 05-epoll; do
+        serve 05-epoll
+        mkfifo "$BATS_TEST_TMPDIR/keys.$c"
+        client "$c" < "$BATS_TEST_TMPDIR/keys.$c" > "$BATS_TEST_TMPDIR/out" &
+        local job=$!
+        exec 4> "$BATS_TEST_TMPDIR/keys.$c"
+        echo hello >&4
+        within 5 test -s "$BATS_TEST_TMPDIR/out"
+        kill -KILL "$PID"
+        within 5 gone "$PID"
+        echo "anybody there?" >&4 || true
+        exec 4>&-
+        local ended=0
+        wait "$job" || ended=$?
+        same 1 "$ended" "exit status of $c"
+        contains "$(cat "$BATS_TEST_TMPDIR/err")" "the server has gone"
+        teardown
+    done
+}
+
+@test "client 03 hears at once that the server has gone, with nothing typed" {
+    serve 05-epoll
+    mkfifo "$BATS_TEST_TMPDIR/keys"
+    client 03-select < "$BATS_TEST_TMPDIR/keys" > "$BATS_TEST_TMPDIR/out" &
+    local job=$!
+    exec 4> "$BATS_TEST_TMPDIR/keys"
+    echo hello >&4
+    within 5 test -s "$BATS_TEST_TMPDIR/out"
+    kill -TERM "$PID"
+    local ended=0
+    wait "$job" || ended=$? # it ends although its input goes on
+    exec 4>&-
+    same 1 "$ended"
+    contains "$(cat "$BATS_TEST_TMPDIR/err")" "the server has gone"
+}
+
+@test "client 02 says what it does while it waits" {
+    serve 02-nonblocking
+    run -0 client 02-nonblocking <<< hello
+    same HELLO "$output"
+    contains "$(cat "$BATS_TEST_TMPDIR/err")" EAGAIN
+}
+
+@test "client 04 sends each line over all connections and numbers the answers" {
+    for server in 02-nonblocking 03-select 04-poll 05-epoll; do
+        serve "$server"
+        run -0 client 04-poll -c 4 < <(printf 'one\ntwo')
+        same "1: ONE 1: TWO 2: ONE 2: TWO 3: ONE 3: TWO 4: ONE 4: TWO" \
+            "$(printf '%s\n' "${lines[@]}" | sort -s -n | tr '\n' ' ' |
+                sed 's/ $//')"
+        teardown
+    done
+}
+
+@test "client 05 checks the answers of 2,000 connections" {
+    fd_limit_of 2100
+    for server in 02-nonblocking 04-poll 05-epoll; do
+        serve "$server"
+        run -0 client 05-epoll -c 2000 <<< hello
+        contains "$output" '2000 answers to "hello\n", all right'
+        teardown
+    done
+}
+
+@test "a server of one client at a time: clients 04 and 05 say so and end" {
+    serve 01-blocking
+    local -a jobs
+    for c in 04-poll 05-epoll; do
+        "$ROOT/$c/client" -p "$PORT" -c 3 <<< hello 2> "$BATS_TEST_TMPDIR/$c" \
+            > /dev/null 3>&- &
+        jobs+=($!)
+    done
+    for job in "${jobs[@]}"; do
+        run -1 wait "$job"
+    done
+    contains "$(cat "$BATS_TEST_TMPDIR"/0*)" "of 3 connections got no answer"
+}
