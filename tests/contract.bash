@@ -210,7 +210,7 @@ END
         "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 3>&-
         kill -s "$signal" "$PID"
         within 2 gone "$PID"
-        run -0 wait "$PID"
+        ends_with 0 "$PID"
         same bye "$(tail -n 1 "$LOG")" "last line after $signal"
     done
 }

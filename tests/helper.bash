@@ -72,6 +72,13 @@ teardown() {
     PID=
 }
 
+# ends_with STATUS PID: this job of ours ends, with this exit status.
+ends_with() {
+    local status=0
+    wait "$2" || status=$?
+    same "$1" "$status" "exit status"
+}
+
 # same WANTED GOT [WHAT]: fail, and print both, where they differ.
 same() {
     [ "$1" = "$2" ] && return
