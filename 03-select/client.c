@@ -57,7 +57,8 @@ static void write_all(int fd, const char *bytes, size_t length)
         if (n >= 0)
             done += (size_t)n;
         else if (errno != EINTR)
-            err(1, fd == STDOUT_FILENO ? "standard output" : "send");
+            err(1, fd == STDOUT_FILENO ? "standard output"
+                                    : "the server has gone: send");
     }
 }
 

@@ -91,11 +91,11 @@ upper() {
     for c in 01-blocking 02-nonblocking 03-select 04-poll 05-epoll; do
         serve 05-epoll
         mkfifo "$BATS_TEST_TMPDIR/keys.$c"
-        client "$c" < "$BATS_TEST_TMPDIR/keys.$c" > "$BATS_TEST_TMPDIR/out" &
+        client "$c" < "$BATS_TEST_TMPDIR/keys.$c" > "$BATS_TEST_TMPDIR/out.$c" &
         local job=$!
         exec 4> "$BATS_TEST_TMPDIR/keys.$c"
         echo hello >&4
-        within 5 test -s "$BATS_TEST_TMPDIR/out"
+        within 5 test -s "$BATS_TEST_TMPDIR/out.$c"
         kill -KILL "$PID"
         within 5 gone "$PID"
         echo "anybody there?" >&4 || true
