@@ -38,7 +38,7 @@ $(lessons): %: %/server %/client clients/play
 	@echo 'Next:  $@/server                in one terminal, and'
 	@echo '       $@/client                in two others; type, then Ctrl-D'
 	@echo '       less $@/server.c         main() is the model'
-	@echo '       make diff-$@             what is new since $(call before,$@)'
+	@echo '       make diff-$@             what is new since the lesson before'
 	@echo '       make test-$@             what the server must stand'
 
 $(steps): %: $$(basename $$(wildcard 0*/steps/$$*-*.c)) clients/play
@@ -47,6 +47,8 @@ $(steps): %: $$(basename $$(wildcard 0*/steps/$$*-*.c)) clients/play
 ## Compare
 ##   make diff-04-poll           what lesson 04 changed since 03
 diff-%:
+	@[ -f $*/server.c ] || { echo 'There is no lesson $*.'; exit 1; }
+	@[ $(call before,$*) != $* ] || echo '$* is the first lesson.'
 	@diff -up $(call before,$*)/server.c $*/server.c || [ $$? = 1 ]
 
 ## Test (needs bats)

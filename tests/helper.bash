@@ -16,6 +16,7 @@ lesson() {
     LESSON=$1
     FLAGS=${2:-}
     PROGRAM=${SERVER:-$ROOT/$LESSON/server}
+    case $PROGRAM in /*) ;; *) PROGRAM=$PWD/$PROGRAM ;; esac
 }
 
 # build TARGET...: what a test runs, so that plain bats needs no make before.
@@ -24,6 +25,10 @@ build() {
 }
 
 setup_file() {
+    if [ -n "${SERVER:-}" ] && [ ! -x "$SERVER" ]; then
+        echo "SERVER=$SERVER: there is no program to be tested"
+        return 1
+    fi
     build clients/play clients/load
     [ -z "${LESSON:-}" ] || [ -n "${SERVER:-}" ] || build "$LESSON/server"
 }

@@ -1,0 +1,109 @@
+load helper
+
+# The kit as a whole: the lessons' common text, and what the files promise.
+
+setup_file() { :; }
+
+# functions FILE...: each function in a file of its own, FILE/NAME, under
+# $BATS_TEST_TMPDIR/functions; with the comment before it.
+functions() {
+    awk -v root="$BATS_TEST_TMPDIR/functions" '
+        FNR == 1 { comment = ""; head = ""; out = ""
+                   folder = FILENAME; gsub("/", "+", folder) }
+        out != "" { print > out; if (/^}/) { close(out); out = "" } next }
+        /^\/\*/ { comment = ""; in_comment = 1 }
+        in_comment { comment = comment $0 "\n"
+                     if (/\*\//) in_comment = 0
+                     next }
+        /^{/ && head != "" {
+            name = head; sub(/\(.*/, "", name); sub(/.*[ *)]/, "", name)
+            if (head ~ /__attribute__/) {
+                name = head; sub(/.*\)\) */, "", name); sub(/\(.*/, "", name)
+                sub(/.*[ *]/, "", name)
+            }
+            out = root "/" name "@" folder
+            printf "%s%s%s\n", comment, head, $0 > out
+            head = ""; comment = ""; next }
+        /^[a-z].*\(/ && !/;$/ { head = $0 "\n"; next }
+        head != "" { head = head $0 "\n"; next }
+        /^$/ { comment = "" }
+    ' "$@"
+}
+
+@test "a function that recurs in several lessons has the same bytes in all" {
+    # What the model changes, and nothing else, may differ:
+    local model=" main watch welcome print_answer receive exchange "
+    local drifted='' name first
+    mkdir -p "$BATS_TEST_TMPDIR/functions"
+    cd "$ROOT"
+    functions 0*-*/server.c 0*-*/client.c
+    cd "$BATS_TEST_TMPDIR/functions"
+    [ "$(ls | wc -l)" -gt 80 ] # they were found
+    for name in $(ls | sed 's/@.*//' | sort -u); do
+        case $model in *" $name "*) continue ;; esac
+        first=
+        for file in "$name"@*; do
+            cmp -s "${first:=$file}" "$file" ||
+                { drifted+=" $name"; diff "$first" "$file" || true; }
+        done
+    done
+    same '' "$drifted" "functions that have drifted apart"
+}
+
+@test "every lesson's test lists each row of the contract, or says why not" {
+    local row file
+    for file in "$BATS_TEST_DIRNAME"/0*.bats; do
+        for row in $(sed -n 's/^\([a-z0-9_]*\)() {$/\1/p' \
+            "$BATS_TEST_DIRNAME/contract.bash"); do
+            case $row in counts_calls | calls) continue ;; esac
+            grep -q "{ $row; }" "$file" || grep -q '^# Left out' "$file" ||
+                { echo "$file has no $row"; return 1; }
+        done
+    done
+}
+
+@test "each .c of a lesson compiles by itself, without a warning" {
+    local file flags="-std=gnu11 -pthread -Wall -Wextra -Wshadow -Wpedantic"
+    cd "$ROOT"
+    for cc in cc gcc clang; do
+        command -v "$cc" > /dev/null || continue
+        for file in 0[1-57]*/*.c 0[1-57]*/steps/*.c clients/*.c; do
+            [ -e "$file" ] || continue
+            # shellcheck disable=SC2086 # they are words
+            run -0 "$cc" $flags -O1 -fsyntax-only "$file"
+            same '' "$output" "$cc $file"
+        done
+    done
+}
+
+@test "upper() works on many bytes at once" {
+    command -v objdump > /dev/null || skip "objdump is missing"
+    [ "$(uname -m)" = x86_64 ] || skip "we know the instructions of x86-64"
+    case ${CFLAGS:--O3} in *-O3*) ;; *) skip "it takes -O3" ;; esac
+    build all
+    for server in "$ROOT"/0*/server; do
+        run -0 objdump -d --no-show-raw-insn "$server"
+        echo "$server"
+        grep -qE 'p(add|sub|cmpgt|minu)b ' <<< "$output"
+    done
+}
+
+@test "the READMEs' relative links lead somewhere" {
+    local file link
+    cd "$ROOT"
+    for file in README.md 0*/README.md; do
+        for link in $(grep -oE '\]\([^)#:]+\)' "$file" | tr -d '])('); do
+            [ -e "$(dirname "$file")/$link" ] ||
+                { echo "$file: $link"; return 1; }
+        done
+    done
+}
+
+@test "the shell scripts are clean" {
+    command -v shellcheck > /dev/null || skip "shellcheck is missing"
+    cd "$ROOT"
+    run -0 shellcheck -x -s bash -e SC2034,SC2154,SC1091,SC2317,SC2030,SC2031 \
+        tests/*.bash .ci/run
+    run -0 shellcheck -x -e SC2034,SC2154,SC1091,SC2317,SC2030,SC2031,SC2086 \
+        tests/*.bats
+}

@@ -1,0 +1,128 @@
+load helper
+
+# What one types: each command of the Makefile.
+
+setup_file() {
+    build all
+}
+
+make_() {
+    make -C "$ROOT" --no-print-directory "$@" 3>&-
+}
+
+@test "make prints every command" {
+    run -0 make_
+    for command in "make 03-select " "STEP=1" "make 03d" "make diff-04-poll" \
+        "make test " "make test-03-select" "SERVER=" "make all" "make clean"; do
+        contains "$output" "$command"
+    done
+}
+
+@test "make NN-name plays the scene to its end and says what to try next" {
+    for lesson in 01-blocking 02-nonblocking 03-select 04-poll 05-epoll; do
+        run -0 timeout 20 make -C "$ROOT" --no-print-directory "$lesson" 3>&-
+        contains "$output" "all as expected"
+        contains "$output" "$lesson/server  "
+        contains "$output" "make test-$lesson"
+        contains "$output" "$lesson/server.c:" # FILE:LINE
+    done
+}
+
+@test "make NN-name STEP=1 waits for Enter at each sentence and question" {
+    yes '' 2> /dev/null | head -n 100 |
+        make_ 01-blocking STEP=1 > "$BATS_TEST_TMPDIR/out"
+    contains "$(cat "$BATS_TEST_TMPDIR/out")" "all as expected"
+}
+
+@test "make diff-NN-name shows what is new since the lesson before" {
+    run -0 make_ diff-04-poll
+    contains "$output" "--- 03-select/server.c"
+    contains "$output" "+++ 04-poll/server.c"
+    contains "$output" "+        int n = poll("
+    run -0 make_ diff-01-blocking
+    contains "$output" "the first"
+    run -2 make_ diff-04-pool
+    contains "$output" "no lesson 04-pool"
+}
+
+# A bats that only says what it was asked for.
+fake_bats() {
+    mkdir -p "$BATS_TEST_TMPDIR/bin"
+    printf '#!/bin/sh\necho "bats $* with SERVER=$SERVER"\n' \
+        > "$BATS_TEST_TMPDIR/bin/bats"
+    chmod +x "$BATS_TEST_TMPDIR/bin/bats"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH
+}
+
+@test "make test-NN-name runs the lesson's tests, make test runs all" {
+    fake_bats
+    run -0 make_ -s test-03-select
+    same "bats tests/03-select.bats with SERVER=" "$output"
+    run -0 make_ -s test
+    same "bats tests with SERVER=" "$output"
+}
+
+@test "SERVER=path puts another program in the place of the lesson's server" {
+    fake_bats
+    run -0 make_ -s test-03-select SERVER=05-epoll/server
+    same "bats tests/03-select.bats with SERVER=$ROOT/05-epoll/server" "$output"
+    # The tests take it from there, and tell if there is nothing:
+    run -0 env SERVER=/bin/true bash -c \
+        "BATS_TEST_DIRNAME='$ROOT/tests'; bats_require_minimum_version() { :; }
+         . '$ROOT/tests/helper.bash'; lesson 03-select; echo \$PROGRAM"
+    same /bin/true "$output"
+    run -1 env SERVER=/nowhere/server bash -c \
+        "BATS_TEST_DIRNAME='$ROOT/tests'; bats_require_minimum_version() { :; }
+         . '$ROOT/tests/helper.bash'; lesson 03-select; setup_file"
+    contains "$output" "/nowhere/server: there is no program"
+}
+
+# A small kit of its own, so that nothing is touched here.
+small_kit() {
+    mkdir -p "$BATS_TEST_TMPDIR/kit"
+    cd "$BATS_TEST_TMPDIR/kit"
+    cp "$ROOT/Makefile" .
+    mkdir clients 06-six 06-six/steps
+    cp "$ROOT/clients/play.c" clients/
+    echo 'int six(void);' > 06-six/six.h
+    echo 'int six(void) { return 6; }' > 06-six/six.c
+    printf '%s\n' '#include <stdio.h>' '#include "six.h"' \
+        'int main(void) { printf("06-six %d\n", six()); return 0; }' \
+        > 06-six/server.c
+    cp 06-six/server.c 06-six/client.c
+    sed 's/"six.h"/"..\/six.h"/' 06-six/server.c > 06-six/steps/06b-step.c
+    printf 'run 06b-step\nsee "06-six 6"\nexpect exit 0\n' \
+        > 06-six/steps/06b-step.play
+    sed 's/"six.h"/"..\/six.h"/' 06-six/server.c > 06-six/steps/06c-alone.c
+}
+
+@test "a new lesson, step or module needs no new line in the Makefile" {
+    small_kit
+    run -0 make -s all 3>&-
+    same '' "$output" # no warning either
+    run -0 06-six/server
+    same "06-six 6" "$output"
+    run -0 make -s 06b 3>&- # with a scene
+    contains "$output" "2 checks"
+    run -0 make -s 06c 3>&- # and without: it prints what it finds
+    same "06-six 6" "$output"
+}
+
+@test "make clean takes away all that make all has made" {
+    small_kit
+    find . -type f | sort > ../before
+    make -s all 3>&-
+    make -s clean 3>&-
+    find . -type f | sort | diff ../before -
+}
+
+@test "make test says how to get bats where it is missing" {
+    small_kit
+    make -s clients/play 3>&-
+    mkdir ../bin
+    for tool in make sh ls tr grep head sed cc env; do
+        ln -s "$(command -v "$tool")" "../bin/$tool"
+    done
+    run -2 env PATH="$BATS_TEST_TMPDIR/bin" make -s test-06-six 3>&-
+    contains "$output" "apt install bats"
+}
