@@ -57,6 +57,7 @@ END
 
 @test "05 an idle connection costs well under 1 KiB of memory" {
     fd_limit_of 5100
+    memory_is_its_own
     scene <<'END'
 server -q
 crowd 5000

@@ -262,6 +262,7 @@ END
 
 # 64 KiB for each one, and something for the allocator.
 keeps_64_kib_for_a_deaf_client() {
+    memory_is_its_own
     scene --timeout 10 <<'END'
 server -q
 crowd 20 send 20000000 x
@@ -370,6 +371,7 @@ END
 }
 
 loses_no_memory() {
+    memory_is_its_own
     scene <<'END'
 server -q
 crowd 100 send 100000 x expect 100000 X

@@ -137,3 +137,8 @@ fd_limit_of() {
     [ "$hard" = unlimited ] || [ "$hard" -ge "$1" ] ||
         skip "the hard limit of open files is $hard, below $1"
 }
+
+# memory_is_its_own: skip where a sanitizer keeps more of it.
+memory_is_its_own() {
+    [ -z "${SANITIZED:-}" ] || skip "a sanitizer needs memory for itself"
+}
