@@ -102,8 +102,8 @@ functions() {
 @test "the shell scripts are clean" {
     command -v shellcheck > /dev/null || skip "shellcheck is missing"
     cd "$ROOT"
-    run -0 shellcheck -x -s bash -e SC2034,SC2154,SC1091,SC2317,SC2030,SC2031 \
-        tests/*.bash .ci/run
-    run -0 shellcheck -x -e SC2034,SC2154,SC1091,SC2317,SC2030,SC2031,SC2086 \
-        tests/*.bats
+    # Not what bats itself does: variables used elsewhere, subshells, set -e.
+    local not_here=SC2034,SC2154,SC1091,SC2317,SC2030,SC2031,SC2164
+    run -0 shellcheck -x -S warning -s bash -e "$not_here" tests/*.bash .ci/run
+    run -0 shellcheck -x -S warning -e "$not_here" tests/*.bats
 }
