@@ -243,14 +243,14 @@ int main(int argc, char **argv)
 
     for (;;) {
         watch(listener);
-        int nfds = highest + 1;
-        int n = poll(fds + listener, (nfds_t)(nfds - listener), -1);
+        int nfds = highest - listener + 1;
+        int n = poll(fds + listener, (nfds_t)nfds, -1);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             err(1, "poll");
-        LOG("poll: %d ready, nfds %d", n, nfds);
-        for (int fd = listener; fd < nfds; fd++) {
+        LOG("poll: %d ready of %d", n, nfds);
+        for (int fd = listener; fd < listener + nfds; fd++) {
             if (fds[fd].revents == 0)
                 continue;
             if (fd == listener)

@@ -77,6 +77,25 @@ teardown() {
     PID=
 }
 
+# refuses STATUS ARGUMENT...: $PROGRAM ends within 5 s, with this status; what
+# it prints is in $output and ${lines[@]}. Whatever it leaves behind is ended:
+# it could hold our pipes open for ever.
+refuses() {
+    local wanted=$1 pid
+    shift
+    set -m
+    "$PROGRAM" "$@" > "$BATS_TEST_TMPDIR/refused" 2>&1 < /dev/null 3>&- &
+    pid=$!
+    set +m
+    within 5 gone "$pid" || { echo "it still runs with: $*"; PID=$pid; return 1; }
+    ends_with "$wanted" "$pid" || { echo "with: $*"; return 1; }
+    ! kill -KILL -- "-$pid" 2> /dev/null || { echo "it left a process"; return 1; }
+    output=$(< "$BATS_TEST_TMPDIR/refused")
+    local line
+    lines=()
+    while read -r line; do lines+=("$line"); done <<< "$output"
+}
+
 # ends_with STATUS PID: this job of ours ends, with this exit status.
 ends_with() {
     local status=0
