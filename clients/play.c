@@ -12,14 +12,15 @@
  *     --timeout S how long to wait for what is expected (5)
  *
  * FILE may be "-", standard input. Exit status: 0 all came as expected; 1 it
- * did not, or the server could not be started; 2 wrong usage or a mistake in
- * FILE, whose line is named before anything is started; 130 interrupted.
- * However play ends, also by kill -9, what it started ends with it.
+ * did not, or the server could not be started, or the screen not be written;
+ * 2 wrong usage or a mistake in FILE, whose line is named before anything is
+ * started; 130 interrupted. However play ends, what it started ends with it:
+ * by kill -9 the server's process group, else also what has left the group.
  *
  * A scene has one doing a line; "#" starts a comment. BYTES is "text" with
  * the escapes of C, or N "text": N times that text. TIME is 300ms or 1.5s.
  *
- *     say TEXT                  a sentence to read
+ *     say TEXT                  a sentence to read: the rest of the line
  *     ask TEXT                  a question: what will happen?
  *     server [ARGS]             start the server on a free port: DIR/server
  *                               for DIR/demo.play, else DIR/NAME for
@@ -51,11 +52,12 @@
  *                               than when it was ready
  *     wait TIME                 let time pass
  *
- * "X; Y" does both with nothing in between. When a scene ends, the server
- * gets SIGTERM and has to end, and no client that expected something may
- * have got more than that.
+ * "X; Y" does both with nothing in between. When a scene ends, no client that
+ * expected something may have got more than that, and the server gets SIGTERM
+ * (so does one when the next is started): it has to end, by it or with exit
+ * status 0, and to leave no process behind.
  */
-#define _GNU_SOURCE /* wcwidth(), in glibc */
+#define _GNU_SOURCE /* wcwidth() and memmem(), in glibc */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
@@ -75,6 +77,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -85,7 +90,7 @@
 enum {
     CHUNK = 64 * 1024,      /* bytes: of one recv or send */
     LINE_MAX_BYTES = 1000,  /* of a log line; a longer one is cut in two */
-    LOG_LINES = 4096,       /* that see can look back on */
+    LOG_LINES = 32768,      /* that see can look back on */
     SHOWN_LINES = 9,        /* of the log after one doing, without --all */
     LAST_LINES = 10,        /* of the log, told when something fails */
     WORDS = 64,             /* in a line of the scene */
@@ -115,6 +120,7 @@ struct player { /* a client */
     bool connecting;
     bool shut_after; /* everything is sent */
     bool expects;    /* so it may not get more than that */
+    bool was_reset;  /* the kernel has said so, once, to connect or send */
     struct sending *queue;
     size_t sent; /* of the first in the queue */
     enum hearing hearing;
@@ -142,7 +148,8 @@ static const char *file;  /* its name */
 static const char *title; /* its first comment, or the name */
 static struct action *actions;
 static size_t n_actions;
-static const struct action *current; /* the doing at hand */
+static const struct action *current =
+    &(struct action){ .source = "(the start)" }; /* the doing at hand */
 static struct player *players;       /* the named ones, then the crowd */
 static size_t n_players, n_named;
 static size_t owner[65536]; /* by port: 1 + the index of the player there */
@@ -155,6 +162,7 @@ static const char *program; /* --server */
 
 /* The server */
 static pid_t server; /* and its process group; 0: none */
+static const char *server_path;
 static bool ended;   /* ... by itself, with status */
 static int status;
 static bool may_end;      /* a signal was sent, or it is not a server */
@@ -162,28 +170,29 @@ static int port;          /* 0: it does not listen yet */
 static int log_fd = -1;   /* its stdout and stderr */
 static int keyboard = -1; /* its stdin */
 static int guard = -1;    /* to the process that ends it if we are killed */
+static pid_t guard_pid;
+static bool adopts;       /* processes that have lost their parent */
 static long memory_when_ready; /* KiB */
 static long fd_limit;     /* for it; 0: as ours */
 static struct rlimit our_limit;
 
 /* Its log: the last LOG_LINES lines */
 static char *log_lines[LOG_LINES];
-static size_t n_lines;   /* ever read */
-static size_t see_from;  /* the first line that see has not passed */
+static size_t n_lines;    /* ever read */
+static size_t first_line; /* of this server */
+static size_t see_from;   /* the first line that see has not passed */
 static char partial[LINE_MAX_BYTES + 1];
 static size_t partial_length;
 
 /* The screen */
 static bool colours, utf8, terminal;
 static int columns = 100, lane; /* of all, of the clients' lane */
-static size_t shown;                /* log lines since the last doing */
+static size_t shown;            /* log lines since the last doing */
 static double started;
 
 static int signals[2]; /* a pipe: the handler writes, the loop reads */
 
-static void finish(int exit_status) __attribute__((noreturn));
-static void fail(const char *format, ...)
-    __attribute__((noreturn, format(printf, 1, 2)));
+static _Noreturn void finish(int exit_status);
 
 /* ---------------------------------------------------------------- tools */
 
@@ -198,7 +207,7 @@ static void *grown(void *old, size_t size)
 {
     void *new = realloc(old, size);
     if (new == NULL)
-        err(1, "play: no memory");
+        err(1, "no memory");
     return new;
 }
 
@@ -273,52 +282,60 @@ static const char *colour_of(const struct player *p)
         "1;38;5;33", "1;38;5;170", "1;38;5;71",
         "1;38;5;172", "1;38;5;37", "1;38;5;135",
     };
-    if (p->colour < 0)
-        return style("1");
-    return style(palette[p->colour % 6]);
+    return p->colour < 0 ? "1" : palette[p->colour % 6];
 }
 
-/* The character at S: its columns, and in *LENGTH its bytes. */
+/* The character at S: its columns (-1: not to be shown), its *LENGTH in
+   bytes. */
 static int character(const char *s, size_t *length)
 {
     wchar_t wide;
     mbstate_t state = { 0 };
     size_t n = mbrtowc(&wide, s, MB_CUR_MAX, &state);
-    *length = n == 0 || n > MB_CUR_MAX ? 1 : n;
-    int width = n > MB_CUR_MAX ? 1 : wcwidth(wide);
-    return width < 0 ? 1 : width;
+    bool valid = n > 0 && n <= MB_CUR_MAX;
+    *length = valid ? n : 1;
+    return valid ? wcwidth(wide) : -1;
 }
 
 static int width_of(const char *s)
 {
     int width = 0;
     for (size_t n; *s != '\0'; s += n)
-        width += character(s, &n);
+        width += abs(character(s, &n));
     return width;
 }
 
-/* How many bytes of S to put into ROOM columns: up to a space if it can be.
-   *USED are the columns they take. */
+static bool one_of(const char *list, const char *s, size_t length)
+{
+    return memmem(list, strlen(list), s, length) != NULL;
+}
+
+/* How many bytes of S to put into ROOM columns, one character at least: up to
+   a space if it can be, or before or after a wide (Chinese) character, but a
+   line does not begin with a closing mark nor end with an opening one. *USED
+   are the columns they take. */
 static size_t fit(const char *s, int room, int *used)
 {
-    size_t at = 0, n, space = 0;
-    int width = 0, space_width = 0;
-    for (; s[at] != '\0'; at += n) {
-        int w = character(s + at, &n);
-        if (s[at] == ' ') {
-            space = at;
-            space_width = width;
+    static const char closing[] = ",.;:?!)，。、；：？！）》」』”’…";
+    size_t at, n, end = 0;
+    int width = 0, end_width = 0, w;
+    bool wide = false, open = true; /* the character before */
+    for (at = 0; s[at] != '\0'; at += n, width += w) {
+        w = abs(character(s + at, &n));
+        bool between = (w == 2 || (wide && w > 0)) && !open &&
+                       !one_of(closing, s + at, n);
+        if (at > 0 && (s[at] == ' ' || between)) {
+            end = at;
+            end_width = width;
         }
-        if (width + w > room)
+        if (at > 0 && width + w > room)
             break;
-        width += w;
+        wide = w == 2;
+        open = one_of("(（《「『“‘", s + at, n);
     }
-    if (s[at] != '\0' && space > 0) {
-        at = space;
-        width = space_width;
-    }
-    *used = width;
-    return at;
+    bool whole = s[at] == '\0' || end == 0;
+    *used = whole ? width : end_width;
+    return whole ? at : end;
 }
 
 static void repeat(const char *s, int times)
@@ -327,9 +344,13 @@ static void repeat(const char *s, int times)
         fputs(s, stdout);
 }
 
-static void show_time(void)
+/* The time, or room for it. */
+static void show_time(bool is_shown)
 {
-    printf("%s%6.2f%s ", style("2"), now() - started, style("0"));
+    if (is_shown)
+        printf("%s%6.2f%s ", style("2"), now() - started, style("0"));
+    else
+        repeat(" ", TIME_COLUMNS);
 }
 
 static void show_bar(void)
@@ -337,19 +358,41 @@ static void show_bar(void)
     printf("%s%s%s", style("2"), utf8 ? "│" : "|", style("0"));
 }
 
+/* What has been shown so far has to be seen now. Where it cannot be written
+   the scene ends, and without a word if the reader has gone (head, less). */
+static void flush(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return;
+    if (errno == EINTR) { /* by a signal, which will be taken */
+        clearerr(stdout);
+        return;
+    }
+    if (errno != EPIPE)
+        warn("cannot write");
+    finish(1);
+}
+
+/* What is left of a line in the server's lane. */
+static void begin_server_lane(bool with_time)
+{
+    show_time(with_time);
+    repeat(" ", lane);
+    show_bar();
+    putchar(' ');
+}
+
 /* What of the log was held back since the last doing. */
 static void show_rest_of_log(void)
 {
     size_t hidden = shown > SHOWN_LINES && !all ? shown - SHOWN_LINES : 0;
     shown = 0;
-    if (hidden == 0 || quiet)
+    if (hidden == 0)
         return;
-    show_time();
-    repeat(" ", lane);
-    show_bar();
-    printf(" %s%s %zu more %s%s\n", style("2"), utf8 ? "…" : "...", hidden,
+    begin_server_lane(true);
+    printf("%s%s %zu more %s%s\n", style("2"), utf8 ? "…" : "...", hidden,
            hidden == 1 ? "line" : "lines", style("0"));
-    fflush(stdout);
+    flush();
 }
 
 enum arrow { NO_ARROW, TO_SERVER, FROM_SERVER };
@@ -371,34 +414,28 @@ static void show_arrow(enum arrow arrow, int length)
     fputs(style("0"), stdout);
 }
 
-/* A line, or as many as it takes, in the clients' lane. */
-static void show(const char *name, const char *colour, enum arrow arrow,
+/* A line, or as many as it takes, in the clients' lane. CODES: the colour. */
+static void show(const char *name, const char *codes, enum arrow arrow,
                  const char *text)
 {
     int indent = width_of(name) + 1;
     bool first = true;
     show_rest_of_log();
-    if (quiet)
-        return;
     do {
         int used;
         size_t n = fit(text, lane - indent, &used);
         bool last = text[n] == '\0';
-        if (first)
-            show_time();
-        else
-            repeat(" ", TIME_COLUMNS);
-        printf("%s%s%s ", colour, first ? name : "", style("0"));
+        show_time(first);
+        printf("%s%s%s ", style(codes), first ? name : "", style("0"));
         repeat(" ", first ? 0 : indent - 1);
         printf("%.*s", (int)n, text);
         show_arrow(last ? arrow : NO_ARROW, lane - indent - used);
         show_bar();
         putchar('\n');
-        text += n;
-        text += strspn(text, " ");
+        text += n + strspn(text + n, " ");
         first = false;
     } while (*text != '\0');
-    fflush(stdout);
+    flush();
 }
 
 static void show_client(const struct player *p, enum arrow arrow,
@@ -407,159 +444,151 @@ static void show_client(const struct player *p, enum arrow arrow,
     show(p->name, colour_of(p), arrow, text);
 }
 
-/* A sentence over the whole width. */
-static void show_sentence(const char *mark, const char *codes,
-                          const char *text)
-{
-    int used;
-    show_rest_of_log();
-    if (quiet)
-        return;
-    putchar('\n');
-    while (*text != '\0') {
-        size_t n = fit(text, columns - 6, &used);
-        if (n == 0)
-            n = 1;
-        printf("%s%4s %.*s%s\n", style(codes), mark, (int)n, text,
-               style("0"));
-        text += n;
-        text += strspn(text, " ");
-        mark = "";
-    }
-    putchar('\n');
-    fflush(stdout);
-}
+
 
 /* A line of the log made fit to be shown: ADDRESS:PORT becomes the name of
-   the client there, and what is not text is escaped. PAINT[i] becomes 1 + the
-   index of the client whose name TEXT[i] belongs to, or 0. */
-static void translate(const char *line, char *text, size_t *paint)
+   the client there, and what is not text is escaped. (*PAINT)[i] is 1 + the
+   index of the client whose name byte i belongs to, or 0. */
+static const char *translate(const char *line, const size_t **paint)
 {
-    while (*line != '\0') {
-        unsigned peer, end = 0;
-        size_t n, length;
-        if (sscanf(line, "127.0.0.1:%u%n", &peer, (int *)&end) == 1 &&
-            peer < 65536 && owner[peer] != 0) {
-            n = strlen(strcpy(text, players[owner[peer] - 1].name));
-            length = end;
+    static char text[LINE_MAX_BYTES * 4 + 1];
+    static size_t paints[LINE_MAX_BYTES * 4 + 1];
+    size_t at = 0, n, length;
+    for (; *line != '\0'; line += length, at += n) {
+        unsigned peer;
+        int end;
+        bool address = sscanf(line, "127.0.0.1:%u%n", &peer, &end) == 1;
+        size_t who = address && peer < 65536 ? owner[peer] : 0;
+        if (who > 0) {
+            n = strlen(strcpy(text + at, players[who - 1].name));
+            length = (size_t)end;
+        } else if (character(line, &length) < 0 || (length > 1 && !utf8)) {
+            n = (size_t)sprintf(text + at, "\\x%02x", (unsigned char)*line);
+            length = 1;
         } else {
-            character(line, &length);
-            if (length == 1 && !isprint((unsigned char)*line))
-                n = (size_t)sprintf(text, "\\x%02x", (unsigned char)*line);
-            else
-                memcpy(text, line, n = length);
-            peer = 0;
+            memcpy(text + at, line, n = length);
         }
         for (size_t i = 0; i < n; i++)
-            *paint++ = peer == 0 ? 0 : owner[peer];
-        text += n;
-        line += length;
+            paints[at + i] = who;
     }
-    *text = '\0';
+    text[at] = '\0';
+    *paint = paints;
+    return text;
 }
 
-/* N bytes of a translated line, the clients' names in their colours. */
+/* N bytes of a translated line, the clients' names in their colours; without
+   PAINT all is bold. */
 static void show_painted(const char *text, const size_t *paint, size_t n)
 {
     size_t last = 0;
-    for (size_t i = 0; i < n; i++) {
+    if (paint == NULL)
+        printf("%s%.*s%s", style("1"), (int)n, text, style("0"));
+    for (size_t i = 0; paint != NULL && i < n; i++) {
         if (paint[i] != last)
-            fputs(paint[i] == 0 ? style("0")
-                                : colour_of(&players[paint[i] - 1]), stdout);
+            fputs(style(paint[i] == 0 ? "0"
+                        : colour_of(&players[paint[i] - 1])), stdout);
         last = paint[i];
         putchar(text[i]);
     }
     fputs(last == 0 ? "" : style("0"), stdout);
 }
 
-/* "FILE:LINE: TEXT": the length of FILE:LINE, or 0 if it is none. */
-static size_t place_in(const char *line)
+/* "FILE:LINE: TEXT": the length of FILE:LINE, or 0 if it is none (but an
+   ADDRESS:PORT, say). */
+static int place_in(const char *line)
 {
-    size_t n = strcspn(line, ": ");
-    size_t digits = line[n] == ':' ? strspn(line + n + 1, "0123456789") : 0;
-    return digits > 0 && strncmp(line + n + 1 + digits, ": ", 2) == 0
-        ? n + 1 + digits : 0;
+    int n = (int)strcspn(line, ": ");
+    int digits = line[n] == ':' ? (int)strspn(line + n + 1, "0123456789") : 0;
+    bool is = digits > 0 && strncmp(line + n + 1 + digits, ": ", 2) == 0 &&
+              (int)strspn(line, "0123456789.") < n;
+    return is ? n + 1 + digits : 0;
 }
 
-/* A line of the log in the server's lane: its text, and at the right edge the
-   FILE:LINE that printed it. */
+/* The end of a line: the LENGTH bytes of PLACE after INDENT columns. */
+static void show_place(int indent, const char *place, int length)
+{
+    if (length > 0) {
+        repeat(" ", indent);
+        printf("%s%.*s%s", style("2"), length, place, style("0"));
+    }
+    putchar('\n');
+}
+
+/* A text in the server's lane, and at the right edge the LENGTH bytes of
+   PLACE, or below where there is no room. */
+static void show_server(const char *text, const size_t *paint,
+                        const char *place, int length)
+{
+    int room = columns - TIME_COLUMNS - lane - 2, used;
+    int beside = room - length > 12 ? length : 0, below = length - beside;
+    bool first = true;
+    do {
+        size_t n = fit(text, beside > 0 ? room - beside - 1 : room, &used);
+        begin_server_lane(first);
+        show_painted(text, paint, n);
+        show_place(room - beside - used, place, beside);
+        n += strspn(text + n, " ");
+        text += n;
+        paint = paint == NULL ? NULL : paint + n;
+        beside = 0;
+        first = false;
+    } while (*text != '\0');
+    if (below > 0) {
+        begin_server_lane(false);
+        show_place(room - below, place, below);
+    }
+    flush();
+}
+
+/* A line of the log, and the FILE:LINE that printed it. */
 static void show_log(const char *line)
 {
-    static char text[LINE_MAX_BYTES * 4 + 1];
-    static size_t paint[LINE_MAX_BYTES * 4 + 1];
-    const size_t *p = paint;
-    const char *t = text;
-    int place = (int)place_in(line);
-    int room = columns - TIME_COLUMNS - lane - 2;
-    const char *place_text = line;
-
+    const size_t *paint;
+    int place = place_in(line), room = columns - TIME_COLUMNS - lane - 2;
     if (++shown > SHOWN_LINES && !all)
         return;
-    if (quiet)
-        return;
-    translate(line + (place > 0 ? place + 2 : 0), text, paint);
-    while (room < 60 && memchr(place_text, '/', (size_t)place) != NULL) {
+    const char *text = translate(line + (place > 0 ? place + 2 : 0), &paint);
+    while ((room < 60 || place > room - 30) &&
+           memchr(line, '/', (size_t)place) != NULL) {
         place--; /* on a narrow screen the file's own name must do */
-        place_text++;
+        line++;
     }
-    do {
-        int used, place_room = place > 0 && room - place > 12 ? place + 1 : 0;
-        size_t n = fit(t, room - place_room, &used);
-        if (t == text)
-            show_time();
-        else
-            repeat(" ", TIME_COLUMNS);
-        repeat(" ", lane);
-        show_bar();
-        putchar(' ');
-        show_painted(t, p, n);
-        if (place > 0) {
-            repeat(" ", place_room > 0 ? room - place - used : 1);
-            printf("%s%.*s%s", style("2"), place, place_text, style("0"));
-        }
-        putchar('\n');
-        p += n + strspn(t + n, " ");
-        t += n + strspn(t + n, " ");
-        place = 0;
-    } while (*t != '\0');
-    fflush(stdout);
+    show_server(text, paint, line, place);
 }
 
-/* What we see of the server from outside, in its lane. */
+/* What we see of the server from outside. */
 static void show_note(const char *text)
 {
     show_rest_of_log();
-    if (quiet)
-        return;
-    show_time();
-    repeat(" ", lane);
-    show_bar();
-    printf(" %s%s%s\n", style("1"), text, style("0"));
-    fflush(stdout);
+    show_server(text, NULL, "", 0);
 }
 
 static void show_title(void)
 {
-    char head[64];
-    if (quiet)
-        return;
     printf("\n%s%s%s\n\n", style("1"), title, style("0"));
-    snprintf(head, sizeof head, "%*s %-*s", TIME_COLUMNS - 1, "time", lane,
-             "clients");
-    printf("%s%s%s ", style("2"), head, utf8 ? "│" : "|");
-    printf("server%s\n", style("0"));
+    printf("%s%*s %-*s%s server%s\n", style("2"), TIME_COLUMNS - 1, "time",
+           lane, "clients", utf8 ? "│" : "|", style("0"));
+    flush();
 }
 
 /* --------------------------------------------------- how a scene can end */
 
+static const struct { const char *name; int number; } signal_names[] = {
+    { "SIGTERM", SIGTERM }, { "SIGINT", SIGINT }, { "SIGHUP", SIGHUP },
+    { "SIGSTOP", SIGSTOP }, { "SIGCONT", SIGCONT }, { "SIGKILL", SIGKILL },
+    { "SIGUSR1", SIGUSR1 }, { "SIGUSR2", SIGUSR2 }, { "SIGPIPE", SIGPIPE },
+    { "SIGSEGV", SIGSEGV }, { "SIGABRT", SIGABRT }, { "SIGALRM", SIGALRM },
+    { "SIGCHLD", SIGCHLD }, { "SIGQUIT", SIGQUIT }, { "SIGFPE", SIGFPE },
+    { "SIGBUS", SIGBUS }, { "SIGILL", SIGILL }, { "SIGWINCH", SIGWINCH },
+};
+enum { SIGNALS = sizeof signal_names / sizeof *signal_names };
+
 static const char *signal_name(int number)
 {
-    return number == SIGTERM ? "SIGTERM" : number == SIGKILL ? "SIGKILL"
-         : number == SIGINT ? "SIGINT" : number == SIGSEGV ? "SIGSEGV"
-         : number == SIGABRT ? "SIGABRT" : number == SIGPIPE ? "SIGPIPE"
-         : number == SIGBUS ? "SIGBUS" : number == SIGFPE ? "SIGFPE"
-         : number == SIGHUP ? "SIGHUP" : number == SIGALRM ? "SIGALRM"
-         : strsignal(number);
+    for (size_t i = 0; i < SIGNALS; i++)
+        if (signal_names[i].number == number)
+            return signal_names[i].name;
+    return strsignal(number);
 }
 
 static const char *how_it_ended(void)
@@ -573,52 +602,70 @@ static const char *how_it_ended(void)
     return text;
 }
 
-/* Forget the server; whatever is left of its process group is killed. */
+/* Has the server ended? Orphans of its are ours (see main): they just go. */
+static void reap(void)
+{
+    int how;
+    pid_t pid;
+    while ((pid = waitpid(-1, &how, WNOHANG)) > 0) {
+        if (pid != server)
+            continue;
+        ended = true;
+        status = how;
+    }
+}
+
+static void hang_up(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* Send a signal, or 0, to the server's process group and, where we can know
+   them, to those who left it and lost their parent. Was anybody there? */
+static bool signal_all(int number)
+{
+    pid_t pid;
+    bool any = server > 0 && kill(-server, number) == 0;
+    FILE *children = adopts ? fopen("/proc/thread-self/children", "r") : NULL;
+    while (children != NULL && fscanf(children, "%d", &pid) == 1)
+        if (pid != guard_pid)
+            any = kill(pid, number) == 0 || any;
+    if (children != NULL)
+        fclose(children);
+    return any;
+}
+
+/* Forget the server; whatever is left of it is killed. */
 static void kill_server(void)
 {
     pid_t none = 0;
+    double end = now() + 2;
     if (server == 0)
         return;
-    kill(-server, SIGKILL);
-    if (!ended)
-        waitpid(server, &status, 0);
+    hang_up(&keyboard);
+    hang_up(&log_fd);
+    for (; signal_all(SIGKILL) && now() < end; reap())
+        usleep(1000);
     if (write(guard, &none, sizeof none) < 0)
-        warn("play: guard");
+        warn("guard");
     server = 0;
+    ended = false;
 }
 
 static void finish(int exit_status)
 {
     kill_server();
     fflush(stdout);
+    hang_up(&guard);
+    waitpid(guard_pid, NULL, 0);
+    if (exit_status > 128) { /* by this signal: a shell's loop ends, too */
+        signal(exit_status - 128, SIG_DFL);
+        raise(exit_status - 128);
+    }
     _exit(exit_status);
 }
-
-/* The scene fails at the current line: what it is, what was wanted and what
-   came, and the last lines of the log. */
-static void fail(const char *format, ...)
-{
-    va_list arguments;
-    show_rest_of_log();
-    fflush(stdout);
-    fprintf(stderr, "\n%s%s%s:%d: %.200s%s\n", style("1;31"),
-            utf8 ? "✗ " : "", file, current->line, current->source,
-            style("0"));
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    if (ended)
-        fprintf(stderr, "  the server has ended: %s\n", how_it_ended());
-    if (n_lines > 0)
-        fprintf(stderr, "  the end of its log:\n");
-    for (size_t i = n_lines > LAST_LINES ? n_lines - LAST_LINES : 0;
-         i < n_lines; i++)
-        fprintf(stderr, "    %s\n", log_lines[i % LOG_LINES]);
-    finish(1);
-}
-
-/* --------------------------------------------------------------- server */
 
 static void log_line(void)
 {
@@ -626,7 +673,7 @@ static void log_line(void)
     partial[partial_length] = '\0';
     free(*slot);
     if ((*slot = strdup(partial)) == NULL)
-        err(1, "play: no memory");
+        err(1, "no memory");
     n_lines++;
     partial_length = 0;
     const char *ready = strstr(*slot, "listening on ");
@@ -642,11 +689,8 @@ static void read_log(void)
     ssize_t n = read(log_fd, buffer, sizeof buffer);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (n <= 0) {
-        close(log_fd);
-        log_fd = -1;
-        n = 0;
-    }
+    if (n <= 0)
+        hang_up(&log_fd);
     for (ssize_t i = 0; i < n; i++) {
         if (buffer[i] != '\n')
             partial[partial_length++] = buffer[i] == '\0' ? ' ' : buffer[i];
@@ -657,11 +701,48 @@ static void read_log(void)
         log_line();
 }
 
-static void reap(void)
+/* A crash shows at a client first: wait a moment for the server's end. */
+static void take_last_words(void)
 {
-    if (server != 0 && !ended && waitpid(server, &status, WNOHANG) == server)
-        ended = true;
+    double end = now() + 0.1;
+    while (server != 0 && (log_fd >= 0 || !ended) && now() < end) {
+        struct pollfd log = { log_fd, POLLIN, 0 };
+        if (poll(&log, 1, 10) > 0)
+            read_log();
+        reap();
+    }
 }
+
+/* The scene fails at the current line: what it is, what was wanted and what
+   came, and the last lines of the log. */
+static _Noreturn __attribute__((format(printf, 1, 2)))
+void fail(const char *format, ...)
+{
+    va_list arguments;
+    const size_t *paint;
+    take_last_words();
+    show_rest_of_log();
+    fflush(stdout);
+    colours = colours && isatty(STDERR_FILENO);
+    fprintf(stderr, "\n%s%s%s:%d: %.200s%s\n", style("1;31"),
+            utf8 ? "✗ " : "", file, current->line, current->source,
+            style("0"));
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    if (ended)
+        fprintf(stderr, "  the server has ended: %s\n", how_it_ended());
+    if (n_lines > first_line)
+        fprintf(stderr, "  the end of its log:\n");
+    for (size_t i = n_lines > first_line + LAST_LINES ? n_lines - LAST_LINES
+                  : first_line; i < n_lines; i++)
+        fprintf(stderr, "    %s\n", translate(log_lines[i % LOG_LINES],
+                                              &paint));
+    finish(1);
+}
+
+/* --------------------------------------------------------------- server */
 
 /* The program for a doing's NAME: beside the scene, unless --server names
    another one. "server" is the lesson's, or the step's, own. */
@@ -669,26 +750,18 @@ static char *program_path(const char *name)
 {
     static char path[4096];
     const char *slash = strrchr(file, '/');
-    int directory = slash == NULL ? 0 : (int)(slash + 1 - file);
-    const char *base = file + directory;
-    size_t stem = strlen(base);
-    if (stem > 5 && strcmp(base + stem - 5, ".play") == 0)
-        stem -= 5;
+    const char *base = slash == NULL ? file : slash + 1;
+    bool demo = strcmp(base, "demo.play") == 0 || strcmp(base, "-") == 0;
     if (program != NULL)
-        snprintf(path, sizeof path, "%s", program);
-    else if (name != NULL && name[0] == '/')
-        snprintf(path, sizeof path, "%s", name);
-    else if (name != NULL)
-        snprintf(path, sizeof path, "%.*s%s", directory, file, name);
-    else if (strcmp(base, "demo.play") == 0 || strcmp(base, "-") == 0)
-        snprintf(path, sizeof path, "%.*sserver", directory, file);
-    else
-        snprintf(path, sizeof path, "%.*s%.*s", directory, file, (int)stem,
-                 base);
-    if (strchr(path, '/') == NULL) { /* do not look for it in $PATH */
-        memmove(path + 2, path, strlen(path) + 1);
-        memcpy(path, "./", 2);
-    }
+        name = program;
+    else if (name == NULL)
+        name = demo ? "server" : base;
+    bool whole = name == program || name[0] == '/';
+    size_t length = strlen(name);
+    if (name == base && length > 5 && strcmp(name + length - 5, ".play") == 0)
+        length -= 5;
+    snprintf(path, sizeof path, "%.*s%.*s", whole ? 0 : (int)(base - file),
+             file, (int)length, name);
     return path;
 }
 
@@ -696,15 +769,17 @@ static char *program_path(const char *name)
 static void become(char **argv, const int *in, const int *out, int trouble)
 {
     struct rlimit limit = our_limit;
+    pid_t group = getpid();
     setpgid(0, 0);
     dup2(in[0], STDIN_FILENO);
     dup2(out[1], STDOUT_FILENO);
     dup2(out[1], STDERR_FILENO);
     if (fd_limit > 0)
         limit.rlim_cur = limit.rlim_max = (rlim_t)fd_limit;
-    signal(SIGPIPE, SIG_DFL);
-    signal(SIGINT, SIG_DFL);
-    if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+    for (int number = 1; number < 32; number++)
+        signal(number, SIG_DFL);
+    if (write(guard, &group, sizeof group) == sizeof group &&
+        setrlimit(RLIMIT_NOFILE, &limit) == 0)
         execv(argv[0], argv);
     int why = errno;
     _exit(write(trouble, &why, sizeof why) == sizeof why ? 126 : 127);
@@ -720,7 +795,7 @@ static void set_flags(int fd, bool nonblocking)
 static void make_pipe(int ends[2])
 {
     if (pipe(ends) < 0)
-        err(1, "play: pipe");
+        fail("  pipe: %s", strerror(errno));
     set_flags(ends[0], false);
     set_flags(ends[1], false);
 }
@@ -728,34 +803,28 @@ static void make_pipe(int ends[2])
 static void start(char **argv)
 {
     int in[2], out[2], trouble[2], why = 0;
-    if (server != 0)
-        kill_server();
     make_pipe(in);
     make_pipe(out);
     make_pipe(trouble);
-    fflush(stdout);
-    ended = false;
     port = 0;
-    server = fork();
-    if (server < 0) {
-        server = 0;
+    memory_when_ready = 0;
+    first_line = see_from = n_lines;
+    partial_length = 0;
+    pid_t child = fork();
+    if (child < 0)
         fail("  fork: %s", strerror(errno));
-    }
-    if (server == 0)
+    if (child == 0)
         become(argv, in, out, trouble[1]);
-    setpgid(server, server);
-    if (write(guard, &server, sizeof server) < 0)
-        fail("  guard: %s", strerror(errno));
+    setpgid(child, child);
+    server = child;
     close(in[0]);
     close(out[1]);
     close(trouble[1]);
-    if (read(trouble[0], &why, sizeof why) == sizeof why)
+    if (read(trouble[0], &why, sizeof why) == sizeof why) {
+        server = 0;
         fail("  cannot start %s: %s", argv[0], strerror(why));
+    }
     close(trouble[0]);
-    if (keyboard >= 0)
-        close(keyboard);
-    if (log_fd >= 0)
-        close(log_fd);
     keyboard = in[1];
     log_fd = out[0];
     set_flags(keyboard, true);
@@ -763,17 +832,18 @@ static void start(char **argv)
 }
 
 /* A process that outlives us, even if we are killed, and then takes the
-   server's group with it. It reads which group that is; 0: none. */
+   server's group with it. It reads which group that is; 0: none. (The child
+   says so itself, before it becomes the server: no moment is unguarded.) */
 static void start_guard(void)
 {
     int ends[2];
     pid_t group = 0, message;
     make_pipe(ends);
     guard = ends[1];
-    pid_t child = fork();
-    if (child < 0)
-        err(1, "play: fork");
-    if (child > 0) {
+    guard_pid = fork();
+    if (guard_pid < 0)
+        fail("  fork: %s", strerror(errno));
+    if (guard_pid > 0) {
         close(ends[0]);
         return;
     }
@@ -806,7 +876,7 @@ static void disconnect(struct player *p, bool reset)
         free(first);
     }
     p->fd = -1;
-    p->connecting = p->shut_after = p->expects = false;
+    p->connecting = p->shut_after = p->expects = p->was_reset = false;
     p->sent = 0;
     p->hearing = DEAF;
 }
@@ -818,7 +888,8 @@ static void connected(struct player *p)
     socklen_t size = sizeof error;
     p->connecting = false;
     getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error != 0)
+    p->was_reset = error == ECONNRESET; /* it was connected, and is no more */
+    if (error != 0 && !p->was_reset)
         fail("  %s: connect to port %d: %s", p->name, port, strerror(error));
 }
 
@@ -855,7 +926,8 @@ static void push(struct player *p)
         ssize_t sent = send(p->fd, chunk, n, first->urgent ? MSG_OOB : 0);
         if (sent < 0 && (errno == EAGAIN || errno == EINTR))
             return;
-        p->sent += sent < 0 ? n : (size_t)sent;
+        p->was_reset = p->was_reset || (sent < 0 && errno == ECONNRESET);
+        p->sent += sent < 0 ? 0 : (size_t)sent;
         if (p->sent < total(&first->bytes) && sent >= 0)
             continue;
         p->queue = first->next;
@@ -893,7 +965,8 @@ static void unwanted(const struct player *p, const char *came, ssize_t n,
 {
     char text[120] = "the end of file";
     if (n < 0)
-        snprintf(text, sizeof text, "%s", strerror(errno));
+        snprintf(text, sizeof text, "%s",
+                 errno == ECONNRESET ? "a reset" : strerror(errno));
     else if (n > 0)
         quoted(text, sizeof text, came + good, (size_t)n - good);
     if (p->hearing == BYTES && p->heard + good > 0)
@@ -905,10 +978,14 @@ static void unwanted(const struct player *p, const char *came, ssize_t n,
 static void hear(struct player *p)
 {
     static char came[CHUNK], wanted[CHUNK];
-    size_t most = 100, good = 0;
+    size_t most = 200, good = 0;
     if (p->hearing == BYTES)
         most = slice(&p->wanted, p->heard, wanted, sizeof wanted);
     ssize_t n = recv(p->fd, came, most, 0);
+    if (n == 0 && p->was_reset) {
+        n = -1;
+        errno = ECONNRESET;
+    }
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if ((p->hearing == END && n == 0) ||
@@ -945,11 +1022,18 @@ static void take_signals(void)
     while (read(signals[0], &number, 1) == 1) {
         if (number == SIGCHLD)
             continue;
-        fflush(stdout);
-        fprintf(stderr, "\n%splay: %s%s\n", style("0"), signal_name(number),
+        fprintf(stderr, "\nplay: %s%s\n", signal_name(number),
                 server != 0 ? "; the server is ended" : "");
         finish(128 + number);
     }
+}
+
+/* What a client waits for; 0: nothing. */
+static short interest(const struct player *p)
+{
+    bool writes = p->connecting || p->queue != NULL;
+    return (short)(p->fd < 0 ? 0 : (writes ? POLLOUT : 0) |
+                                   (p->hearing != DEAF ? POLLIN : 0));
 }
 
 /* Let things happen, once, within SECONDS: signals, the log, the clients. */
@@ -962,19 +1046,15 @@ static void pump(double seconds)
     whose = grown(whose, (n_players + 2) * sizeof *whose);
     fds[0] = (struct pollfd){ signals[0], POLLIN, 0 };
     fds[1] = (struct pollfd){ log_fd, POLLIN, 0 };
-    for (size_t i = 0; i < n_players; i++) {
-        struct player *p = &players[i];
-        bool writes = p->connecting || p->queue != NULL;
-        if (p->fd < 0 || (!writes && p->hearing == DEAF))
-            continue;
-        whose[n] = i;
-        fds[n++] = (struct pollfd){ p->fd, (short)((writes ? POLLOUT : 0) |
-                                    (p->hearing != DEAF ? POLLIN : 0)), 0 };
-    }
-    fflush(stdout);
+    for (size_t i = 0; i < n_players; i++)
+        if (interest(&players[i]) != 0) {
+            whose[n] = i;
+            fds[n++] = (struct pollfd){ players[i].fd, interest(&players[i]),
+                                        0 };
+        }
     int ms = seconds <= 0 ? 0 : (int)(seconds * 1000 + 0.999);
     if (poll(fds, n, ms) < 0 && errno != EINTR)
-        err(1, "play: poll");
+        fail("  poll: %s", strerror(errno));
     take_signals();
     reap();
     if (log_fd >= 0 && (fds[1].revents != 0 || ended))
@@ -995,6 +1075,13 @@ static void pump(double seconds)
 static void check_alive(void)
 {
     if (ended && (!may_end || status != 0))
+        fail("  the server has gone");
+}
+
+/* ... or rightly, but now it is wanted. */
+static void need_server(void)
+{
+    if (server == 0 || ended)
         fail("  the server has gone");
 }
 
@@ -1037,6 +1124,32 @@ static void until_heard(double seconds)
                  waiting->heard > 0 ? "only " : "", waiting->heard, seconds);
         pump(end - now());
     }
+}
+
+/* Until the server has ended, and all it has started with it. */
+static void until_ended(double seconds)
+{
+    double end = now() + seconds;
+    while ((!ended || log_fd >= 0 || signal_all(0)) && now() < end)
+        pump(ended ? 0.01 : end - now());
+    if (!ended)
+        fail("  the server is still running after %g s", seconds);
+    if (signal_all(0))
+        fail("  the server has left processes behind");
+}
+
+/* SIGTERM has to end it, unless it has ended before, as it may. */
+static void end_server(void)
+{
+    check_alive();
+    if (!ended) {
+        kill(server, SIGTERM);
+        kill(server, SIGCONT); /* if it was stopped */
+    }
+    until_ended(timeout < 2 ? timeout : 2);
+    if (status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
+        fail("  SIGTERM has to end the server, by itself or with exit 0");
+    kill_server();
 }
 
 /* What the server's processes have used so far: of the CPU, in seconds; how
@@ -1114,58 +1227,62 @@ static bool usage_of_server(struct usage *u) /* not to be had here */
 
 /* ------------------------------------------------- what a line can ask for */
 
+/* A sentence over the whole width; number: it is a question. */
 static void do_say(const struct action *a)
 {
-    show_sentence("", "1", a->text);
-}
-
-static void do_ask(const struct action *a)
-{
-    show_sentence("?", "1;38;5;172", a->text);
+    const char *mark = a->number ? "?" : "", *text = a->text;
+    int used;
+    show_rest_of_log();
+    putchar('\n');
+    while (*text != '\0') {
+        size_t n = fit(text, columns - 6, &used);
+        printf("%s%4s %.*s%s\n", style(a->number ? "1;38;5;172" : "1"), mark,
+               (int)n, text, style("0"));
+        text += n + strspn(text + n, " ");
+        mark = "";
+    }
+    putchar('\n');
+    flush();
 }
 
 static void do_limit(const struct action *a)
 {
     char text[64];
     fd_limit = a->number;
+    if ((rlim_t)fd_limit > our_limit.rlim_max)
+        fail("  the system allows %lu", (unsigned long)our_limit.rlim_max);
     snprintf(text, sizeof text, "may open %ld files", fd_limit);
     show_note(text);
 }
 
-static void do_server(const struct action *a)
-{
-    double end = now() + timeout;
-    struct usage usage;
-    a->argv[0] = program_path(NULL);
-    may_end = false;
-    start(a->argv);
-    while (port == 0 && now() < end && !(ended && log_fd < 0))
-        pump(end - now());
-    if (port == 0 && ended)
-        fail("  %s ended before it was ready", a->argv[0]);
-    if (port == 0)
-        fail("  %s is not ready: no line \"listening on ADDRESS:PORT\" "
-             "in %g s", a->argv[0], timeout);
-    usage_of_server(&usage);
-    memory_when_ready = usage.memory;
-}
-
-static void do_run(const struct action *a)
-{
-    a->argv[0] = program_path(a->text);
-    may_end = true;
-    start(a->argv);
-}
-
-/* A port to connect to: "run" did not wait for it. */
+/* A port to connect to. */
 static void need_port(void)
 {
     double end = now() + timeout;
+    struct usage usage;
+    bool waits = port == 0;
     while (port == 0 && now() < end && !(ended && log_fd < 0))
         pump(end - now());
+    if (port == 0 && ended)
+        fail("  %s ended before it was ready", server_path);
     if (port == 0)
-        fail("  nobody listens: no line \"listening on ADDRESS:PORT\" yet");
+        fail("  %s is not ready: no line \"listening on ADDRESS:PORT\" "
+             "in %g s", server_path, timeout);
     check_alive();
+    if (waits && usage_of_server(&usage))
+        memory_when_ready = usage.memory;
+}
+
+/* "server" waits until it listens, "run" does not. */
+static void do_server(const struct action *a)
+{
+    if (server != 0)
+        end_server();
+    server_path = a->argv[0] = program_path(a->text);
+    may_end = a->text != NULL;
+    start(a->argv);
+    if (a->text == NULL)
+        need_port();
 }
 
 static void do_connect(const struct action *a)
@@ -1181,31 +1298,36 @@ static void do_send(const struct action *a)
     char text[120];
     struct player *p = &players[a->who];
     check_alive();
-    quoted_bytes(text, sizeof text, &a->bytes);
-    show_client(p, TO_SERVER, text);
+    show_client(p, TO_SERVER, quoted_bytes(text, sizeof text, &a->bytes));
     if (a->seconds <= 0) {
         queue(p, &a->bytes, a->urgent);
         return;
     }
     for (size_t i = 0; i < total(&a->bytes); i++) {
         struct bytes one = { &a->bytes.text[i % a->bytes.length], 1, 1 };
-        queue(p, &one, false);
+        queue(p, &one, a->urgent);
         pass(a->seconds);
+        check_alive();
     }
+}
+
+static void listen_for(struct player *p, const struct bytes *wanted)
+{
+    p->hearing = BYTES;
+    p->expects = true;
+    p->wanted = *wanted;
+    p->heard = 0;
 }
 
 static void do_expect(const struct action *a)
 {
     char text[120];
     struct player *p = &players[a->who];
-    p->hearing = BYTES;
-    p->expects = true;
-    p->wanted = a->wanted;
-    p->heard = 0;
+    listen_for(p, &a->wanted);
     until_heard(timeout);
     settle();
-    quoted_bytes(text, sizeof text, &a->wanted);
-    show_client(p, FROM_SERVER, text);
+    show_client(p, FROM_SERVER,
+                quoted_bytes(text, sizeof text, &a->wanted));
     n_checks++;
 }
 
@@ -1267,77 +1389,58 @@ static void do_reset(const struct action *a)
     disconnect(&players[a->who], true);
 }
 
-/* N more clients connect, some at a time. */
-static void crowd_connects(size_t n, double seconds)
-{
-    double end = now() + seconds;
-    for (size_t i = 0; i < n; i++) {
-        players = grown(players, (n_players + 1) * sizeof *players);
-        struct player *p = &players[n_players++];
-        *p = (struct player){ .fd = -1, .colour = -1 };
-        snprintf(p->name, sizeof p->name, "#%zu", n_players - n_named);
-        begin_connect(p);
-        while (n_players % CONNECTING == 0 && players[n_players - 1].connecting
-               && now() < end)
-            pump(end - now());
-    }
-    until_heard(seconds);
-}
-
-/* Those of the crowd who are still here. */
-static bool in_crowd(size_t i)
-{
-    return i >= n_named && players[i].fd >= 0;
-}
-
+/* As long as anybody, and some more for each one. */
 static double crowd_timeout(void)
 {
     return timeout + (double)(n_players - n_named) / 500;
 }
 
+/* N more clients connect, some at a time. */
 static void do_crowd_connects(const struct action *a)
 {
     char text[64];
     need_port();
     snprintf(text, sizeof text, "%ld connect", a->number);
-    show("crowd:", style("1"), TO_SERVER, text);
-    crowd_connects((size_t)a->number, timeout + (double)a->number / 500);
+    show("crowd:", "1", TO_SERVER, text);
+    for (long i = 0; i < a->number; i++) {
+        players = grown(players, (n_players + 1) * sizeof *players);
+        struct player *p = &players[n_players++];
+        *p = (struct player){ .fd = -1, .colour = -1 };
+        snprintf(p->name, sizeof p->name, "#%zu", n_players - n_named);
+        begin_connect(p);
+        if (i % CONNECTING == CONNECTING - 1)
+            until_heard(crowd_timeout());
+    }
+    until_heard(crowd_timeout());
 }
 
 static void do_crowd_sends(const struct action *a)
 {
     char text[120];
     check_alive();
-    quoted_bytes(text, sizeof text, &a->bytes);
-    show("crowd:", style("1"), TO_SERVER, text);
+    show("crowd:", "1", TO_SERVER,
+         quoted_bytes(text, sizeof text, &a->bytes));
     for (size_t i = n_named; i < n_players; i++)
-        if (in_crowd(i))
+        if (players[i].fd >= 0)
             queue(&players[i], &a->bytes, false);
 }
 
 static void do_crowd_expects(const struct action *a)
 {
     char text[120];
-    for (size_t i = n_named; i < n_players; i++) {
-        struct player *p = &players[i];
-        if (!in_crowd(i))
-            continue;
-        p->hearing = BYTES;
-        p->expects = true;
-        p->wanted = a->wanted;
-        p->heard = 0;
-    }
+    for (size_t i = n_named; i < n_players; i++)
+        if (players[i].fd >= 0)
+            listen_for(&players[i], &a->wanted);
     until_heard(crowd_timeout());
     settle();
-    quoted_bytes(text, sizeof text, &a->wanted);
-    show("crowd:", style("1"), FROM_SERVER, text);
+    show("crowd:", "1", FROM_SERVER,
+         quoted_bytes(text, sizeof text, &a->wanted));
     n_checks++;
 }
 
 static void do_crowd_ends(const struct action *a)
 {
-    show("crowd:", style("1"), TO_SERVER,
-         a->number ? "all reset" : "all leave");
+    show("crowd:", "1", TO_SERVER, a->number ? "all reset" : "all leave");
     for (size_t i = n_named; i < n_players; i++) {
         if (!a->number)
             check_surplus(&players[i]);
@@ -1347,21 +1450,27 @@ static void do_crowd_ends(const struct action *a)
 
 static void do_type(const struct action *a)
 {
-    char text[120];
-    check_alive();
-    show("type:", style("1"), TO_SERVER,
-         quoted_bytes(text, sizeof text, &a->bytes));
-    for (size_t i = 0; i < total(&a->bytes); i++)
-        if (write(keyboard, &a->bytes.text[i % a->bytes.length], 1) != 1)
+    char text[120], chunk[4096];
+    double end = now() + timeout;
+    need_server();
+    show("type:", "1", TO_SERVER, quoted_bytes(text, sizeof text, &a->bytes));
+    for (size_t done = 0; done < total(&a->bytes);) {
+        size_t n = slice(&a->bytes, done, chunk, sizeof chunk);
+        ssize_t typed = write(keyboard, chunk, n);
+        if (typed < 0 && (errno != EAGAIN || now() >= end))
             fail("  type: %s", strerror(errno));
+        if (typed < 0)
+            pump(0.01);
+        else
+            done += (size_t)typed;
+    }
 }
 
 static void do_type_end(const struct action *a)
 {
     (void)a;
-    show("type:", style("1"), TO_SERVER, "end of file");
-    close(keyboard);
-    keyboard = -1;
+    show("type:", "1", TO_SERVER, "end of file");
+    hang_up(&keyboard);
 }
 
 static void do_see(const struct action *a)
@@ -1371,13 +1480,12 @@ static void do_see(const struct action *a)
     for (;;) {
         if (n_lines > LOG_LINES && i < n_lines - LOG_LINES)
             i = n_lines - LOG_LINES;
-        for (; i < n_lines; i++) {
-            if (regexec(&a->regex, log_lines[i % LOG_LINES], 0, NULL, 0) != 0)
-                continue;
-            see_from = i + 1;
-            n_checks++;
-            return;
-        }
+        for (; i < n_lines; i++)
+            if (!regexec(&a->regex, log_lines[i % LOG_LINES], 0, NULL, 0)) {
+                see_from = i + 1;
+                n_checks++;
+                return;
+            }
         if (now() >= end || log_fd < 0)
             fail("  no line of the log matches \"%s\"", a->text);
         pump(end - now());
@@ -1386,34 +1494,31 @@ static void do_see(const struct action *a)
 
 static void do_signal(const struct action *a)
 {
-    if (server == 0 || ended)
-        fail("  nobody is there to get it");
-    show("signal:", style("1"), TO_SERVER, a->text);
-    may_end = true;
+    need_server();
+    show("signal:", "1", TO_SERVER, a->text);
+    may_end = may_end || (a->number != SIGSTOP && a->number != SIGCONT);
     kill(server, (int)a->number);
 }
 
 /* It ends, and takes with it whatever it has started. */
 static void do_expect_exit(const struct action *a)
 {
-    double end = now() + timeout;
-    if (server == 0)
-        fail("  no server was started");
-    while (now() < end && (!ended || log_fd >= 0))
-        pump(ended ? 0.05 : end - now());
-    if (!ended)
-        fail("  it is still running after %g s", timeout);
+    until_ended(timeout);
     if (a->number != (WIFEXITED(status) ? WEXITSTATUS(status)
                                         : -WTERMSIG(status)))
         fail("  it ended otherwise");
-    while (kill(-server, 0) == 0 && now() < end)
-        pump(0.01);
-    if (kill(-server, 0) == 0)
-        fail("  it has left processes behind");
     show_note(how_it_ended());
     kill_server();
-    ended = false;
     n_checks++;
+}
+
+static bool measured(struct usage *used)
+{
+    need_server();
+    if (usage_of_server(used))
+        return true;
+    show_note("cannot be measured on this system");
+    return false;
 }
 
 /* What the server uses in SECONDS. With REST: once it has nothing left to do,
@@ -1422,8 +1527,7 @@ static bool watch(double seconds, bool rest, struct usage *used)
 {
     struct usage before;
     double end = now() + 1;
-    check_alive();
-    if (!usage_of_server(used))
+    if (!measured(used))
         return false;
     do {
         before = *used;
@@ -1439,16 +1543,12 @@ static bool watch(double seconds, bool rest, struct usage *used)
     return true;
 }
 
-static const char not_here[] = "cannot be measured on this system";
-
 static void do_idle(const struct action *a)
 {
     struct usage used;
     char text[64];
-    if (!watch(a->seconds, true, &used)) {
-        show_note(not_here);
+    if (!watch(a->seconds, true, &used))
         return;
-    }
     if (used.cpu > 0)
         fail("  wanted  no use of the CPU in %g s\n"
              "  and got  %.3f ms of it, and awake %ld times", a->seconds,
@@ -1462,21 +1562,19 @@ static void do_measure(const struct action *a)
 {
     struct usage used;
     char text[100];
-    if (watch(a->seconds, false, &used))
-        snprintf(text, sizeof text, "in %g s: awake %ld times, %.1f ms of CPU",
-                 a->seconds, used.sleeps, used.cpu * 1000);
-    show_note(used.memory == 0 ? not_here : text);
+    if (!watch(a->seconds, false, &used))
+        return;
+    snprintf(text, sizeof text, "in %g s: awake %ld times, %.1f ms of CPU",
+             a->seconds, used.sleeps, used.cpu * 1000);
+    show_note(text);
 }
 
 static void do_memory(const struct action *a)
 {
     struct usage used;
     char text[100];
-    check_alive();
-    if (!usage_of_server(&used)) {
-        show_note(not_here);
+    if (!measured(&used))
         return;
-    }
     long more = used.memory - memory_when_ready;
     if (more > a->number)
         fail("  wanted  at most %ld KiB more memory than when it was ready\n"
@@ -1503,35 +1601,43 @@ static struct word words[WORDS];
 static size_t n_words, at; /* at: the next to be read */
 static int line_number;
 
-static void mistake(const char *format, ...)
-    __attribute__((noreturn, format(printf, 1, 2)));
-static void mistake(const char *format, ...)
+static struct { /* at the line that is being read */
+    bool server, log, keyboard, crowd;
+    int limit; /* the line of one that has no server yet */
+} there;
+
+static _Noreturn __attribute__((format(printf, 1, 2)))
+void mistake(const char *format, ...)
 {
+    char text[500];
     va_list arguments;
-    fprintf(stderr, "%s:%d: ", file, line_number);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    for (char *c = text; *c != '\0'; c++)
+        if (iscntrl((unsigned char)*c))
+            *c = '?';
+    fprintf(stderr, "%s:%d: %s\n", file, line_number, text);
     _exit(2);
 }
 
 /* One byte of a quoted text, at *S, which moves on. */
 static char escaped(const char **s)
 {
-    static const char names[] = "abefnrtv0\"\\";
-    static const char codes[] = "\a\b\033\f\n\r\t\v\0\"\\";
-    const char *name;
-    unsigned value;
-    int n;
+    static const char names[] = "abefnrtv'\"?\\";
+    static const char codes[] = "\a\b\033\f\n\r\t\v'\"?\\";
     if (**s != '\\')
         return *(*s)++;
-    (*s)++;
-    if (**s == 'x' && sscanf(*s + 1, "%2x%n", &value, &n) == 1) {
-        *s += 1 + n;
-        return (char)value;
+    bool hex = *++*s == 'x';
+    size_t n = strspn(*s + hex, hex ? "0123456789abcdefABCDEF" : "01234567");
+    size_t most = hex ? 2 : 3;
+    if (n > 0) {
+        char digits[4] = "";
+        memcpy(digits, *s + hex, n < most ? n : most);
+        *s += hex + strlen(digits);
+        return (char)strtol(digits, NULL, hex ? 16 : 8);
     }
-    name = **s == '\0' ? NULL : strchr(names, **s);
+    const char *name = **s == '\0' ? NULL : strchr(names, **s);
     if (name == NULL)
         mistake("no such escape: \\%.1s", *s);
     (*s)++;
@@ -1593,12 +1699,13 @@ static bool next_number(long *number)
     return true;
 }
 
-static long need_number(const char *what)
+static long need_number(const char *what, long least, long most)
 {
     long number;
     const char *text = at < n_words ? words[at].text : "";
-    if (!next_number(&number))
-        mistake("%s is wanted, a whole number, not '%s'", what, text);
+    if (!next_number(&number) || number < least || number > most)
+        mistake("%s is wanted, a whole number from %ld to %ld, not '%s'",
+                what, least, most, text);
     return number;
 }
 
@@ -1607,7 +1714,7 @@ static double need_time(void)
     const char *text = next_word("a time, like 300ms or 1.5s,");
     char *unit;
     double value = strtod(text, &unit);
-    if (unit == text || value < 0 || value > 3600 ||
+    if (unit == text || !(value > 0 && value <= 3600) ||
         (strcmp(unit, "ms") != 0 && strcmp(unit, "s") != 0))
         mistake("a time is wanted, like 300ms or 1.5s, not '%s'", text);
     return *unit == 'm' ? value / 1000 : value;
@@ -1628,33 +1735,11 @@ static struct bytes need_bytes(void)
 
 static int need_signal(void)
 {
-    static const struct { const char *name; int number; } list[] = {
-        { "TERM", SIGTERM }, { "INT", SIGINT }, { "HUP", SIGHUP },
-        { "STOP", SIGSTOP }, { "CONT", SIGCONT }, { "KILL", SIGKILL },
-        { "USR1", SIGUSR1 }, { "USR2", SIGUSR2 }, { "PIPE", SIGPIPE },
-        { "SEGV", SIGSEGV }, { "ABRT", SIGABRT }, { "ALRM", SIGALRM },
-        { "CHLD", SIGCHLD }, { "QUIT", SIGQUIT }, { "WINCH", SIGWINCH },
-    };
     const char *name = next_word("the name of a signal");
-    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
-        if (strcmp(name, list[i].name) == 0)
-            return list[i].number;
+    for (size_t i = 0; i < SIGNALS; i++)
+        if (strcmp(name, signal_names[i].name + strlen("SIG")) == 0)
+            return signal_names[i].number;
     mistake("no signal that a scene can name: '%s'", name);
-}
-
-/* The words from here on, as a program's arguments. */
-static char **rest_as_arguments(const char *first, const char *second)
-{
-    char **argv = grown(NULL, (WORDS + 4) * sizeof *argv);
-    size_t n = 1;
-    if (first != NULL)
-        argv[n++] = (char *)first;
-    if (second != NULL)
-        argv[n++] = (char *)second;
-    while (at < n_words)
-        argv[n++] = words[at++].text;
-    argv[n] = NULL;
-    return argv;
 }
 
 static struct action *new_action(const char *source, bool joined)
@@ -1666,25 +1751,33 @@ static struct action *new_action(const char *source, bool joined)
     return a;
 }
 
-/* One more doing of the same line. */
-static struct action *another_action(const struct action *a)
+static void need(bool is_there, const char *what)
 {
-    return new_action(a->source, true);
+    if (!is_there)
+        mistake("there is no %s at this point", what);
 }
 
-static bool started_yet; /* while reading: a server or run came before */
+/* Can the client do this now? While reading "connecting" says that it is
+   there, "shut_after" that it has shut. */
+static void check_client(struct player *p, const char *verb)
+{
+    bool connects = strcmp(verb, "connect") == 0;
+    bool shuts = strcmp(verb, "shut") == 0;
+    if (connects)
+        need(there.server, "server");
+    else if (!p->connecting)
+        mistake("%s is not connected at this point", p->name);
+    else if (p->shut_after && (shuts || strcmp(verb, "send") == 0))
+        mistake("%s has already sent its end of file", p->name);
+    p->connecting = strcmp(verb, "close") != 0 && strcmp(verb, "reset") != 0;
+    p->shut_after = shuts || (p->shut_after && !connects);
+}
 
 static void parse_client(struct action *a)
 {
     const char *verb = next_word("what the client does");
-    bool *on = &players[a->who].connecting; /* while reading: is it there? */
-    bool connects = strcmp(verb, "connect") == 0;
-    if (connects && !started_yet)
-        mistake("there is no server yet to connect to");
-    if (!connects && !*on)
-        mistake("%s has not connected yet", players[a->who].name);
-    *on = true;
-    if (connects) {
+    check_client(&players[a->who], verb);
+    if (strcmp(verb, "connect") == 0) {
         a->act = do_connect;
     } else if (strcmp(verb, "send") == 0) {
         a->act = do_send;
@@ -1702,9 +1795,10 @@ static void parse_client(struct action *a)
         a->seconds = need_time();
     } else if (strcmp(verb, "shut") == 0) {
         a->act = do_shut;
-    } else if (strcmp(verb, "close") == 0 || strcmp(verb, "reset") == 0) {
-        a->act = verb[0] == 'c' ? do_close : do_reset;
-        *on = false;
+    } else if (strcmp(verb, "close") == 0) {
+        a->act = do_close;
+    } else if (strcmp(verb, "reset") == 0) {
+        a->act = do_reset;
     } else {
         mistake("a client can connect, send, expect, be silent, shut, close "
                 "or reset, but not '%s'", verb);
@@ -1714,46 +1808,92 @@ static void parse_client(struct action *a)
 /* Up to three doings: connect, send, expect. */
 static void parse_crowd(struct action *a)
 {
-    if (!started_yet)
-        mistake("there is no server yet to connect to");
-    a->act = do_crowd_ends;
-    if (next_is("leaves"))
-        return;
-    if ((a->number = next_is("resets")))
-        return;
-    bool some = next_number(&a->number);
-    a->act = do_crowd_connects;
-    if (next_is("send")) {
-        a = some ? another_action(a) : a;
+    bool connects = next_number(&a->number), some = connects;
+    bool resets = !connects && next_is("resets");
+    bool ends = resets || (!connects && next_is("leaves"));
+    if (connects && a->number < 1)
+        mistake("at least one client is wanted");
+    a->act = connects ? do_crowd_connects : do_crowd_ends;
+    if (ends)
+        a->number = resets;
+    if (!ends && next_is("send")) {
+        a = some ? new_action(a->source, true) : a;
         a->act = do_crowd_sends;
         a->bytes = need_bytes();
         some = true;
     }
-    if (next_is("expect")) {
-        a = some ? another_action(a) : a;
+    if (!ends && next_is("expect")) {
+        a = some ? new_action(a->source, true) : a;
         a->act = do_crowd_expects;
         a->wanted = need_bytes();
         some = true;
     }
-    if (!some)
+    if (!some && !ends)
         mistake("crowd wants: N, send, expect, leaves or resets");
+    need(connects ? there.server : there.crowd, connects ? "server" : "crowd");
+    there.crowd = !ends;
+}
+
+/* The words from here on are the program's arguments. */
+static void parse_server(struct action *a)
+{
+    static char dash_p[] = "-p", any[] = "0";
+    size_t n = 1;
+    a->argv = grown(NULL, (WORDS + 4) * sizeof *a->argv);
+    if (a->text == NULL) { /* it is no "run" */
+        a->argv[n++] = dash_p;
+        a->argv[n++] = any;
+    }
+    while (at < n_words)
+        a->argv[n++] = words[at++].text;
+    a->argv[n] = NULL;
+    there.server = there.log = there.keyboard = true;
+    there.limit = 0;
+}
+
+static void parse_run(struct action *a)
+{
+    a->text = next_word("a program");
+    parse_server(a);
+}
+
+static void parse_limit(struct action *a)
+{
+    a->number = need_number("how many files", 1, 1000000000);
+    there.limit = line_number;
+}
+
+static void parse_memory(struct action *a)
+{
+    a->number = need_number("how many KiB", 0, 1000000000);
+}
+
+static void parse_time(struct action *a)
+{
+    a->seconds = need_time();
+}
+
+static void parse_signal(struct action *a)
+{
+    a->text = at < n_words ? words[at].text : "";
+    a->number = need_signal();
 }
 
 static void parse_expect(struct action *a)
 {
-    a->act = do_expect_exit;
     if (next_is("exit"))
-        a->number = need_number("an exit status");
+        a->number = need_number("an exit status", 0, 255);
     else if (next_is("killed"))
         a->number = -need_signal();
     else
         mistake("expect wants: exit N, or killed SIGNAL");
+    there.server = there.keyboard = false;
 }
 
 static void parse_see(struct action *a)
 {
     char why[200];
-    a->act = do_see;
+    need(there.log, "log");
     a->text = next_word("a \"regex\"");
     int error = regcomp(&a->regex, a->text, REG_EXTENDED | REG_NOSUB);
     if (error != 0) {
@@ -1764,18 +1904,25 @@ static void parse_see(struct action *a)
 
 static void parse_type(struct action *a)
 {
-    a->act = next_is("eof") ? do_type_end : do_type;
-    if (a->act == do_type)
+    need(there.keyboard, "keyboard");
+    there.keyboard = !next_is("eof");
+    if (there.keyboard)
         a->bytes = need_bytes();
+    else
+        a->act = do_type_end;
 }
 
 /* "say", "ask": all of the line, as it stands. */
 static bool parse_sentence(struct action *a, const char *line)
 {
-    if (strncmp(line, "say ", 4) != 0 && strncmp(line, "ask ", 4) != 0)
+    a->number = strncmp(line, "ask", 3) == 0;
+    if ((!a->number && strncmp(line, "say", 3) != 0) ||
+        strchr(" \t", line[3]) == NULL) /* it finds the end, too */
         return false;
-    a->act = line[0] == 's' ? do_say : do_ask;
-    a->text = line + 4 + strspn(line + 4, " \t");
+    a->act = do_say;
+    a->text = line + 3 + strspn(line + 3, " \t");
+    if (*a->text == '\0')
+        mistake("%.3s wants a sentence", line);
     return true;
 }
 
@@ -1794,48 +1941,43 @@ static size_t player_named(const char *name)
     return n_players++;
 }
 
+static const struct verb {
+    const char *name;
+    bool needs_server;
+    void (*act)(const struct action *);
+    void (*parse)(struct action *);
+} verbs[] = {
+    { "server", false, do_server, parse_server },
+    { "run", false, do_server, parse_run },
+    { "limit", false, do_limit, parse_limit },
+    { "crowd", false, NULL, parse_crowd },
+    { "type", true, do_type, parse_type },
+    { "see", false, do_see, parse_see },
+    { "signal", true, do_signal, parse_signal },
+    { "expect", true, do_expect_exit, parse_expect },
+    { "idle", true, do_idle, parse_time },
+    { "measure", true, do_measure, parse_time },
+    { "memory", true, do_memory, parse_memory },
+    { "wait", false, do_wait, parse_time },
+};
+
 static void parse_doing(struct action *a)
 {
-    const char *verb = next_word("what to do");
-    if (isupper((unsigned char)verb[0])) {
-        a->who = player_named(verb);
+    const char *word = next_word("what to do");
+    if (isupper((unsigned char)word[0])) {
+        a->who = player_named(word);
         parse_client(a);
-    } else if (strcmp(verb, "server") == 0) {
-        a->act = do_server;
-        a->argv = rest_as_arguments("-p", "0");
-        started_yet = true;
-    } else if (strcmp(verb, "run") == 0) {
-        a->act = do_run;
-        a->text = next_word("a program");
-        a->argv = rest_as_arguments(NULL, NULL);
-        started_yet = true;
-    } else if (strcmp(verb, "limit") == 0) {
-        a->act = do_limit;
-        a->number = need_number("how many files");
-    } else if (strcmp(verb, "memory") == 0) {
-        a->act = do_memory;
-        a->number = need_number("how many KiB");
-    } else if (strcmp(verb, "crowd") == 0) {
-        parse_crowd(a);
-    } else if (strcmp(verb, "type") == 0) {
-        parse_type(a);
-    } else if (strcmp(verb, "see") == 0) {
-        parse_see(a);
-    } else if (strcmp(verb, "signal") == 0) {
-        a->act = do_signal;
-        a->text = at < n_words ? words[at].text : "";
-        a->number = need_signal();
-    } else if (strcmp(verb, "expect") == 0) {
-        parse_expect(a);
-    } else {
-        a->act = strcmp(verb, "idle") == 0 ? do_idle
-               : strcmp(verb, "measure") == 0 ? do_measure
-               : strcmp(verb, "wait") == 0 ? do_wait : NULL;
-        if (a->act == NULL)
-            mistake("no such word: '%s'; a client's name is capitalised",
-                    verb);
-        a->seconds = need_time();
+        return;
     }
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        if (strcmp(word, verbs[i].name) != 0)
+            continue;
+        need(there.server || !verbs[i].needs_server, "server");
+        a->act = verbs[i].act;
+        verbs[i].parse(a);
+        return;
+    }
+    mistake("no such word: '%s'; a client's name is capitalised", word);
 }
 
 /* One line of the scene: nothing, or one doing, or more with ";". */
@@ -1865,10 +2007,13 @@ static void parse(void)
     FILE *f = strcmp(file, "-") == 0 ? stdin : fopen(file, "r");
     char *line = NULL;
     size_t size = 0;
+    ssize_t length;
     if (f == NULL)
-        err(2, "play: %s", file);
-    while (getline(&line, &size, f) >= 0) {
+        err(2, "%s", file);
+    while ((length = getline(&line, &size, f)) >= 0) {
         line_number++;
+        if (strlen(line) < (size_t)length)
+            mistake("there is a NUL byte in this line");
         if (title == NULL && strncmp(line, "# ", 2) == 0 &&
             strncmp(line, "# fails on:", 11) != 0)
             title = line + 2;
@@ -1877,13 +2022,17 @@ static void parse(void)
         size = 0;
     }
     if (ferror(f))
-        err(2, "play: %s", file);
+        err(2, "%s", file);
     if (f != stdin)
         fclose(f);
     if (n_actions == 0)
-        errx(2, "play: %s: nothing happens in it", file);
+        errx(2, "%s: nothing happens in it", file);
+    if (there.limit > 0) {
+        line_number = there.limit;
+        mistake("limit wants a server or run after it");
+    }
     for (size_t i = 0; i < n_players; i++)
-        players[i].connecting = false;
+        players[i].connecting = players[i].shut_after = false;
     n_named = n_players;
     title = title == NULL ? file : title;
 }
@@ -1897,7 +2046,7 @@ static void wait_for_enter(void)
     char c = 0;
     if (terminal) {
         printf("%s     [Enter]%s ", style("2"), style("0"));
-        fflush(stdout);
+        flush();
     }
     do {
         while (poll(&in, 1, 0) == 0)
@@ -1905,20 +2054,19 @@ static void wait_for_enter(void)
         if (read(STDIN_FILENO, &c, 1) != 1)
             step = false;
     } while (step && c != '\n');
+    if (terminal && !(step && isatty(STDIN_FILENO))) /* no Enter is seen */
+        putchar('\n');
 }
 
-/* Time to read: three words a second or so. */
+/* Time to read: three words (or nine Chinese characters) a second or so. */
 static double reading_time(const char *text)
 {
-    double seconds = 2 * pace;
-    for (; *text != '\0'; text++)
-        seconds += *text == ' ' ? pace * 0.4 : 0;
-    return seconds;
+    return pace * (2 + 0.4 * width_of(text) / 6);
 }
 
 static void play_line(const struct action *a)
 {
-    bool sentence = a->act == do_say || a->act == do_ask;
+    bool sentence = a->act == do_say;
     current = a;
     if (!a->joined && !sentence)
         pass(pace);
@@ -1926,7 +2074,7 @@ static void play_line(const struct action *a)
     if (sentence && step)
         wait_for_enter();
     else if (sentence && pace > 0)
-        pass(reading_time(a->text) * (a->act == do_ask ? 1.5 : 1));
+        pass(reading_time(a->text) * (a->number ? 1.5 : 1));
     if (a + 1 == actions + n_actions || !a[1].joined)
         settle();
 }
@@ -1934,34 +2082,22 @@ static void play_line(const struct action *a)
 /* No client got too much, and the server ends as it should. */
 static void end_scene(void)
 {
-    double end = now() + 2;
+    static struct action end = { .source = "(the end of the scene)" };
+    end.line = line_number;
+    current = &end;
     for (size_t i = 0; i < n_players; i++)
         check_surplus(&players[i]);
-    if (server == 0)
-        return;
-    check_alive();
-    if (!ended) {
-        kill(server, SIGTERM);
-        kill(server, SIGCONT); /* if it was stopped */
-    }
-    while (now() < end && (!ended || log_fd >= 0))
-        pump(ended ? 0.05 : end - now());
-    if (!ended)
-        fail("  at the end of the scene: SIGTERM does not end the server");
-    while (kill(-server, 0) == 0 && now() < end)
-        pump(0.01);
-    if (kill(-server, 0) == 0)
-        fail("  at the end of the scene: it has left processes behind");
+    if (server != 0)
+        end_server();
 }
 
 static void verdict(void)
 {
     show_rest_of_log();
-    if (quiet)
-        return;
     printf("\n%s%s%s: all as expected%s: %d %s in %.1f s\n", style("1"),
            utf8 ? "✓ " : "", file, style("0"), n_checks,
            n_checks == 1 ? "check" : "checks", now() - started);
+    flush();
 }
 
 static void usage(FILE *to, int exit_status)
@@ -2023,15 +2159,23 @@ static void prepare_screen(void)
     setlocale(LC_CTYPE, "");
     terminal = isatty(STDOUT_FILENO);
     utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    if (!utf8) /* a scene is UTF-8 all the same */
+        setlocale(LC_CTYPE, "C.UTF-8");
     colours = terminal && (no_color == NULL || no_color[0] == '\0') &&
-              (term == NULL || strcmp(term, "dumb") != 0);
+              term != NULL && strcmp(term, "dumb") != 0;
     if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
         size.ws_col > 0)
-        columns = size.ws_col < 60 ? 60 : size.ws_col > 120 ? 120
-                : size.ws_col;
+        columns = size.ws_col < 120 ? size.ws_col : 120;
     lane = columns * 3 / 10;
+    for (size_t i = 0; i < n_players; i++)
+        if (lane < width_of(players[i].name) + 12)
+            lane = width_of(players[i].name) + 12;
+    if (columns < TIME_COLUMNS + lane + 2 + 18)
+        columns = TIME_COLUMNS + lane + 2 + 18;
     if (pace < 0)
         pace = terminal ? 0.8 : 0;
+    if (quiet && freopen("/dev/null", "w", stdout) == NULL)
+        err(1, "/dev/null");
 }
 
 static void prepare_signals(void)
@@ -2042,16 +2186,27 @@ static void prepare_signals(void)
     set_flags(signals[0], true);
     set_flags(signals[1], true);
     signal(SIGPIPE, SIG_IGN);
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        action.sa_flags = wanted[i] == SIGCHLD ? SA_RESTART : 0;
         sigaction(wanted[i], &action, NULL);
+    }
 }
 
 int main(int argc, char **argv)
 {
     struct rlimit limit;
+    int fd;
+    do /* where one of the three is closed nothing else gets its number */
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    close(fd);
     read_options(argc, argv);
     parse();
     prepare_screen();
+#ifdef __linux__ /* orphans of the server become ours, if we have no others */
+    adopts = waitpid(-1, NULL, WNOHANG) < 0 &&
+             prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
+#endif
     getrlimit(RLIMIT_NOFILE, &our_limit);
     limit = our_limit;
     limit.rlim_cur = limit.rlim_max;
