@@ -1,18 +1,19 @@
 /*
- * 01-blocking, the client: read a line, send it, wait for the answer.
+ * 01-blocking, the client: read, send, wait, print; one after the other.
  *
- *     01-blocking/client [-p PORT]       type; Ctrl-D ends it
+ *     01-blocking/client [-p PORT]     type lines; Ctrl-D ends
  *
- * Look at main(): one thing after the other. While it waits for the keyboard
- * it does not notice that the server has gone, and while it waits for the
- * server it is deaf to the keyboard. Lesson 03 listens to both.
- * The notes: 测试的客户端 (the client to test with), 5 实例 (its client).
+ * Look at main(): each call sleeps until it is done, and whoever sleeps in
+ * one cannot see what the others would tell. Stop the server while this waits
+ * for the keyboard: it does not notice before you type. (03 does.)
+ * The notes: 测试的客户端 (the client to test with), put right.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
-#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,14 +25,21 @@
 
 enum {
     DEFAULT_PORT = 9001,
-    BLOCK_SIZE = 4096, /* bytes sent before the answer is read: the kernel's
-                          buffers take more, so this can never lock up */
+    BLOCK_SIZE = 32 * 1024, /* bytes sent before we read: if more than the
+                               kernel holds, both sides would wait to send */
 };
 
-/* A connection to the server on this machine. */
+/* A recv() or send() returned this and there is no going on: 0, or -1. */
+static _Noreturn void server_gone(ssize_t result)
+{
+    errx(1, "the server has gone: %s",
+         result == 0 ? "end of file" : strerror(errno));
+}
+
+/* Connect to the server, and wait until that is done. */
 static int connect_to(int port)
 {
-    struct sockaddr_in address = {
+    struct sockaddr_in server = {
         .sin_family = AF_INET,
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
         .sin_port = htons((uint16_t)port),
@@ -39,50 +47,46 @@ static int connect_to(int port)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0)
         err(1, "socket");
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        errx(1, "connect to 127.0.0.1:%d: %s; start a server there, like "
-             "%s/server, or name its port with -p", port, strerror(errno),
-             LESSON);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    while (connect(fd, (struct sockaddr *)&server, sizeof server) < 0)
+        if (errno != EINTR)
+            errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
+                 "or name another one's port with -p", port, strerror(errno));
     return fd;
 }
 
-/* All of it, to a socket or to the screen. */
-static void write_all(int fd, const char *bytes, size_t length)
-{
-    for (size_t done = 0; done < length;) {
-        ssize_t n = write(fd, bytes + done, length - done);
-        if (n >= 0)
-            done += (size_t)n;
-        else if (errno != EINTR)
-            err(1, fd == STDOUT_FILENO ? "standard output"
-                                    : "the server has gone: send");
-    }
-}
-
-/* What was typed: a line, or a block if it comes from a pipe. 0: the end. */
+/* Wait for what is typed: a line at a terminal, a block from a pipe; 0 is its
+   end. We never make stdin non-blocking, for the shell shares it with us. If
+   another program has done so, a nap is better than a spin. */
 static size_t read_input(char *bytes, size_t size)
 {
     ssize_t n;
     while ((n = read(STDIN_FILENO, bytes, size)) < 0)
-        if (errno != EINTR)
-            err(1, "standard input");
+        if (errno == EAGAIN)
+            usleep(10000);
+        else if (errno != EINTR)
+            err(1, "stdin");
     return (size_t)n;
 }
 
-/* Wait for LENGTH bytes of answer, and print them as they come. */
-static void print_answer(int fd, size_t length)
+/* Send all of it. send() waits for room, but may still stop half-way. */
+static bool send_all(int fd, const char *bytes, size_t length)
 {
-    char bytes[BLOCK_SIZE];
-    while (length > 0) {
-        ssize_t n = recv(fd, bytes, sizeof bytes, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            errx(1, "the server has gone (recv: %s); %zu bytes are missing",
-                 n == 0 ? "end of file" : strerror(errno), length);
-        write_all(STDOUT_FILENO, bytes, (size_t)n);
-        length -= (size_t)n;
+    for (size_t sent = 0; sent < length;) {
+        ssize_t n = send(fd, bytes + sent, length - sent, 0);
+        if (n >= 0)
+            sent += (size_t)n;
+        else if (errno != EINTR)
+            return false;
     }
+    return true;
+}
+
+/* Answers go to stdout as they are, and at once. */
+static void print(const char *bytes, size_t length)
+{
+    if (fwrite(bytes, 1, length, stdout) < length || fflush(stdout) != 0)
+        err(1, "stdout");
 }
 
 static int number(const char *text, int least, int most)
@@ -107,12 +111,26 @@ int main(int argc, char **argv)
     if (optind < argc)
         errx(2, USAGE);
 
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
     int fd = connect_to(port);
-    char bytes[BLOCK_SIZE];
-    size_t length;
-    while ((length = read_input(bytes, sizeof bytes)) > 0) {
-        write_all(fd, bytes, length);
-        print_answer(fd, length);
+    if (isatty(STDIN_FILENO))
+        warnx("connected to 127.0.0.1:%d; type, Ctrl-D ends", port);
+
+    for (;;) {
+        char block[BLOCK_SIZE];
+        size_t due = read_input(block, sizeof block); /* waits for you */
+        if (due == 0)
+            return 0;
+        if (!send_all(fd, block, due)) /* waits for room */
+            server_gone(-1);
+        while (due > 0) {
+            ssize_t n = recv(fd, block, due, 0); /* waits for the server */
+            if (n < 0 && errno == EINTR)
+                continue;
+            if (n <= 0)
+                server_gone(n);
+            print(block, (size_t)n);
+            due -= (size_t)n;
+        }
     }
 }

@@ -1,18 +1,18 @@
 /*
- * 02-nonblocking, the client: never waits; it asks, and does other work.
+ * 02-nonblocking, the client: while the answer is "not yet", other work.
  *
- *     02-nonblocking/client [-p PORT]    type; Ctrl-D ends it
+ *     02-nonblocking/client [-p PORT]     type lines; Ctrl-D ends
  *
- * Look at begin_connect() and print_answer(): each call answers at once, and
- * "not yet" is an answer too. What the client does meanwhile, it tells on
- * stderr. (The keyboard it does wait for: stdin belongs to the shell as well,
- * and O_NONBLOCK would stay on it when we have gone.)
+ * Look at exchange(): send() and recv() return at once, like connect() before
+ * them, so there is time to do something else, and stderr tells how far that
+ * came. The price: an answer lies there until we ask again.
+ * The notes: 二. non-blocking IO, whose client blocks; this one does not.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,99 +26,127 @@
 
 enum {
     DEFAULT_PORT = 9002,
-    BLOCK_SIZE = 4096, /* bytes sent before the answer is read: the kernel's
-                          buffers take more, so this can never lock up */
+    BLOCK_SIZE = 64 * 1024, /* bytes: the most read and sent at once */
+    NAP = 1000,             /* us between two questions, or we would spin */
 };
 
-/* The other work: look for the next prime number, and rest a little. */
-static unsigned long next_prime(void)
+static double pi; /* as far as the other work has got */
+
+/* A recv() or send() returned this and there is no going on: 0, or -1. */
+static _Noreturn void server_gone(ssize_t result)
 {
-    static unsigned long prime = 1;
-    for (bool divided = true; divided;) {
-        prime++;
-        divided = false;
-        for (unsigned long d = 2; d * d <= prime && !divided; d++)
-            divided = prime % d == 0;
-    }
-    usleep(1000); /* without it, asking would take all of the CPU */
-    return prime;
+    errx(1, "the server has gone: %s",
+         result == 0 ? "end of file" : strerror(errno));
 }
 
-/* Connect, and do other work until it is done: connect() once more tells. */
+static bool not_now(void)
+{
+    return errno == EAGAIN || errno == EINTR;
+}
+
+/* The other work: 1,000 terms of Leibniz's series. Only a little at a time,
+   for it is us who have to come back and ask. */
+static void work_a_little(void)
+{
+    static double term = 4, odd = 1;
+    for (int i = 0; i < 1000; i++, term = -term, odd += 2)
+        pi += term / odd;
+    usleep(NAP);
+}
+
+static void tell(const char *what, int times)
+{
+    fprintf(stderr, "%s %d time%s, other work done meanwhile: pi is %f\n",
+            what, times, times == 1 ? "" : "s", pi);
+}
+
+/* Is the connection there? Only then it has a peer. (A second connect() would
+   tell as well, but not the same on all systems.) Returns 0 or an errno. */
+static int connect_result(int fd)
+{
+    struct sockaddr_in peer;
+    int error = 0;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &(socklen_t){ sizeof error });
+    if (error == 0 && getpeername(fd, (struct sockaddr *)&peer,
+                                  &(socklen_t){ sizeof peer }) < 0)
+        error = EINPROGRESS;
+    return error;
+}
+
+/* Set out for the server, and ask again and again whether we are there. */
 static int begin_connect(int port)
 {
-    struct sockaddr_in address = {
+    struct sockaddr_in server = {
         .sin_family = AF_INET,
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
         .sin_port = htons((uint16_t)port),
     };
-    int vain = 0, fd = socket(AF_INET, SOCK_STREAM, 0);
+    int asked = 0, fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0)
         err(1, "socket");
     fcntl(fd, F_SETFL, O_NONBLOCK);
-    while (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-        if (errno == EISCONN)
-            break;
-        if (errno != EINPROGRESS && errno != EALREADY && errno != EINTR)
-            errx(1, "connect to 127.0.0.1:%d: %s; start a server there, like "
-                 "%s/server, or name its port with -p", port,
-                 strerror(errno), LESSON);
-        vain++;
-        next_prime();
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    int error;
+    do
+        error = connect(fd, (struct sockaddr *)&server, sizeof server) < 0
+              ? errno : 0;
+    while (error == EINTR);
+    for (; error == EINPROGRESS || error == EALREADY; asked++) {
+        work_a_little();
+        error = connect_result(fd);
     }
-    fprintf(stderr, "connected, after %d times \"not yet\"\n", vain);
+    if (error != 0)
+        errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
+             "or name another one's port with -p", port, strerror(error));
+    tell("connect: in progress, asked", asked);
     return fd;
 }
 
-/* All of it, to a socket or to the screen. */
-static void write_all(int fd, const char *bytes, size_t length)
-{
-    for (size_t done = 0; done < length;) {
-        ssize_t n = write(fd, bytes + done, length - done);
-        if (n >= 0)
-            done += (size_t)n;
-        else if (errno != EINTR)
-            err(1, fd == STDOUT_FILENO ? "standard output"
-                                    : "the server has gone: send");
-    }
-}
-
-/* What was typed: a line, or a block if it comes from a pipe. 0: the end. */
+/* Wait for what is typed: a line at a terminal, a block from a pipe; 0 is its
+   end. We never make stdin non-blocking, for the shell shares it with us. If
+   another program has done so, a nap is better than a spin. */
 static size_t read_input(char *bytes, size_t size)
 {
     ssize_t n;
     while ((n = read(STDIN_FILENO, bytes, size)) < 0)
-        if (errno != EINTR)
-            err(1, "standard input");
+        if (errno == EAGAIN)
+            usleep(10000);
+        else if (errno != EINTR)
+            err(1, "stdin");
     return (size_t)n;
 }
 
-/* Send all, and print LENGTH bytes of answer; do other work at each EAGAIN. */
-static void print_answer(int fd, const char *bytes, size_t length)
+/* Answers go to stdout as they are, and at once. */
+static void print(const char *bytes, size_t length)
+{
+    if (fwrite(bytes, 1, length, stdout) < length || fflush(stdout) != 0)
+        err(1, "stdout");
+}
+
+/* Send the block and print its answer. To send need not be over before the
+   answer begins, so the server and we never wait for each other. */
+static void exchange(int fd, const char *block, size_t length)
 {
     char answer[BLOCK_SIZE];
-    size_t sent = 0, got = 0;
-    unsigned long vain = 0, prime = 0;
-    while (got < length) {
-        ssize_t out = sent == length ? 0
-                    : send(fd, bytes + sent, length - sent, 0);
-        sent += out > 0 ? (size_t)out : 0;
-        ssize_t in = out < 0 && errno != EAGAIN && errno != EINTR ? out
-                   : recv(fd, answer, sizeof answer, 0);
-        if (in > 0) {
-            write_all(STDOUT_FILENO, answer, (size_t)in);
-            got += (size_t)in;
-        } else if (in < 0 && (errno == EAGAIN || errno == EINTR)) {
-            vain++;
-            prime = next_prime();
+    int in_vain = 0;
+    for (size_t sent = 0, got = 0; got < length;) {
+        ssize_t n = sent == length ? 0
+                  : send(fd, block + sent, length - sent, 0);
+        if (n < 0 && !not_now())
+            server_gone(n);
+        sent += n > 0 ? (size_t)n : 0;
+        n = recv(fd, answer, sizeof answer, 0);
+        if (n == 0 || (n < 0 && !not_now()))
+            server_gone(n);
+        if (n > 0) {
+            print(answer, (size_t)n);
+            got += (size_t)n;
         } else {
-            errx(1, "the server has gone (%s); %zu bytes are missing",
-                 in == 0 ? "end of file" : strerror(errno), length - got);
+            in_vain++;
+            work_a_little();
         }
     }
-    fprintf(stderr, "the answer came after %lu times EAGAIN", vain);
-    fprintf(stderr, vain == 0 ? "\n" : "; meanwhile I got to the prime "
-            "number %lu\n", prime);
+    tell("recv: EAGAIN", in_vain);
 }
 
 static int number(const char *text, int least, int most)
@@ -143,10 +171,13 @@ int main(int argc, char **argv)
     if (optind < argc)
         errx(2, USAGE);
 
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
     int fd = begin_connect(port);
-    char bytes[BLOCK_SIZE];
-    size_t length;
-    while ((length = read_input(bytes, sizeof bytes)) > 0)
-        print_answer(fd, bytes, length);
+    if (isatty(STDIN_FILENO))
+        warnx("connected to 127.0.0.1:%d; type, Ctrl-D ends", port);
+
+    static char block[BLOCK_SIZE];
+    size_t length; /* read() may wait: for the keyboard there is no hurry */
+    while ((length = read_input(block, sizeof block)) > 0)
+        exchange(fd, block, length);
 }

@@ -1,17 +1,18 @@
 /*
  * 03-select, the client: the keyboard and the server at the same time.
  *
- *     03-select/client [-p PORT]         type; Ctrl-D ends it
+ *     03-select/client [-p PORT]     type lines; Ctrl-D ends
  *
- * Look at main(): select() watches both, so an answer is printed while you
- * type, and if the server goes you hear of it at once. Try that with the
- * client of lesson 01.
+ * Look at main(): select() sleeps until one of them has something. An answer
+ * may come while you type, and if the server goes while you think, you hear
+ * of it at once. (With 01 you do not.)
+ * The notes: 三. IO multiplexing, whose client only sends.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,17 +25,32 @@
 #define LESSON "03-select"
 #define USAGE "usage: " LESSON "/client [-p PORT (9003)]"
 
-enum { DEFAULT_PORT = 9003, BLOCK_SIZE = 64 * 1024 /* bytes */ };
+enum {
+    DEFAULT_PORT = 9003,
+    BLOCK_SIZE = 64 * 1024, /* bytes: the most read at once, and kept */
+};
 
-static char typed[BLOCK_SIZE]; /* what was read and is not yet sent: */
-static size_t typed_size, sent; /* typed[sent] to typed[typed_size - 1] */
-static size_t awaited;          /* bytes of answer still to come */
+static char block[BLOCK_SIZE]; /* what was typed last ... */
+static size_t typed, sent;     /* ... and how much of it the kernel took */
+static long long due;          /* bytes of answer that are still to come */
 static bool input_ended;
 
-/* A connection to the server on this machine. */
+/* A recv() or send() returned this and there is no going on: 0, or -1. */
+static _Noreturn void server_gone(ssize_t result)
+{
+    errx(1, "the server has gone: %s",
+         result == 0 ? "end of file" : strerror(errno));
+}
+
+static bool not_now(void)
+{
+    return errno == EAGAIN || errno == EINTR;
+}
+
+/* Connect to the server, and wait until that is done. */
 static int connect_to(int port)
 {
-    struct sockaddr_in address = {
+    struct sockaddr_in server = {
         .sin_family = AF_INET,
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
         .sin_port = htons((uint16_t)port),
@@ -42,70 +58,70 @@ static int connect_to(int port)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0)
         err(1, "socket");
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        errx(1, "connect to 127.0.0.1:%d: %s; start a server there, like "
-             "%s/server, or name its port with -p", port, strerror(errno),
-             LESSON);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    while (connect(fd, (struct sockaddr *)&server, sizeof server) < 0)
+        if (errno != EINTR)
+            errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
+                 "or name another one's port with -p", port, strerror(errno));
     return fd;
 }
 
-/* All of it, to a socket or to the screen. */
-static void write_all(int fd, const char *bytes, size_t length)
-{
-    for (size_t done = 0; done < length;) {
-        ssize_t n = write(fd, bytes + done, length - done);
-        if (n >= 0)
-            done += (size_t)n;
-        else if (errno != EINTR)
-            err(1, fd == STDOUT_FILENO ? "standard output"
-                                    : "the server has gone: send");
-    }
-}
-
-/* What was typed: a line, or a block if it comes from a pipe. 0: the end. */
+/* Wait for what is typed: a line at a terminal, a block from a pipe; 0 is its
+   end. We never make stdin non-blocking, for the shell shares it with us. If
+   another program has done so, a nap is better than a spin. */
 static size_t read_input(char *bytes, size_t size)
 {
     ssize_t n;
     while ((n = read(STDIN_FILENO, bytes, size)) < 0)
-        if (errno != EINTR)
-            err(1, "standard input");
+        if (errno == EAGAIN)
+            usleep(10000);
+        else if (errno != EINTR)
+            err(1, "stdin");
     return (size_t)n;
 }
 
-/* There is something to read from the server: an answer, or its end. */
-static void print_answer(int fd)
+/* Answers go to stdout as they are, and at once. */
+static void print(const char *bytes, size_t length)
+{
+    if (fwrite(bytes, 1, length, stdout) < length || fflush(stdout) != 0)
+        err(1, "stdout");
+}
+
+/* Something is typed. Its end is our half-close: the server still answers
+   what it has got, and closes then. */
+static void take_input(int fd)
+{
+    typed = read_input(block, sizeof block);
+    sent = 0;
+    due += (long long)typed;
+    input_ended = typed == 0;
+    if (input_ended)
+        shutdown(fd, SHUT_WR);
+}
+
+/* The kernel takes what it has room for; the rest stays where it is. */
+static void send_rest(int fd)
+{
+    ssize_t n = send(fd, block + sent, typed - sent, 0);
+    if (n < 0 && !not_now())
+        server_gone(n);
+    sent += n > 0 ? (size_t)n : 0;
+}
+
+/* Print what has come. False: that was all, and the server has closed. */
+static bool receive(int fd)
 {
     char answer[BLOCK_SIZE];
     ssize_t n = recv(fd, answer, sizeof answer, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n == 0 && input_ended && awaited == 0)
-        exit(0);
+    if (n < 0 && not_now())
+        return true;
+    if (n <= 0 && input_ended && due <= 0)
+        return false;
     if (n <= 0)
-        errx(1, "the server has gone (recv: %s); %zu bytes are missing",
-             n == 0 ? "end of file" : strerror(errno), awaited);
-    write_all(STDOUT_FILENO, answer, (size_t)n);
-    awaited -= (size_t)n < awaited ? (size_t)n : awaited;
-}
-
-/* The kernel has room for some of what was typed. */
-static void send_typed(int fd)
-{
-    ssize_t n = send(fd, typed + sent, typed_size - sent, 0);
-    if (n > 0)
-        sent += (size_t)n;
-    else if (errno != EAGAIN && errno != EINTR)
-        errx(1, "the server has gone (send: %s)", strerror(errno));
-}
-
-static void read_keyboard(int fd)
-{
-    typed_size = read_input(typed, sizeof typed);
-    sent = 0;
-    awaited += typed_size;
-    input_ended = typed_size == 0;
-    if (input_ended) /* a half-close: the server can still answer */
-        shutdown(fd, SHUT_WR);
+        server_gone(n);
+    print(answer, (size_t)n);
+    due -= n;
+    return true;
 }
 
 static int number(const char *text, int least, int most)
@@ -130,30 +146,33 @@ int main(int argc, char **argv)
     if (optind < argc)
         errx(2, USAGE);
 
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
     int fd = connect_to(port);
     if (fd >= FD_SETSIZE)
-        errx(1, "fd %d is not below FD_SETSIZE, %d", fd, FD_SETSIZE);
+        errx(1, "fd %d: an fd_set ends at FD_SETSIZE, %d", fd, FD_SETSIZE);
     fcntl(fd, F_SETFL, O_NONBLOCK);
+    if (isatty(STDIN_FILENO))
+        warnx("connected to 127.0.0.1:%d; type, Ctrl-D ends", port);
+
     for (;;) {
         fd_set readable, writable;
         FD_ZERO(&readable);
         FD_ZERO(&writable);
         FD_SET(fd, &readable);
-        if (sent < typed_size) /* first get rid of this, then read more */
+        if (sent < typed) /* back-pressure: first away with this */
             FD_SET(fd, &writable);
         else if (!input_ended)
             FD_SET(STDIN_FILENO, &readable);
-        if (select(fd + 1, &readable, &writable, NULL, NULL) < 0) {
-            if (errno != EINTR)
-                err(1, "select");
-            continue;
-        }
-        if (FD_ISSET(fd, &readable))
-            print_answer(fd);
-        if (FD_ISSET(fd, &writable))
-            send_typed(fd);
+        int n = select(fd + 1, &readable, &writable, NULL, NULL);
+        if (n < 0 && errno == EINTR)
+            continue; /* and what is in the sets means nothing */
+        if (n < 0)
+            err(1, "select");
+        if (FD_ISSET(fd, &readable) && !receive(fd))
+            return 0;
         if (FD_ISSET(STDIN_FILENO, &readable))
-            read_keyboard(fd);
+            take_input(fd);
+        if (sent < typed)
+            send_rest(fd);
     }
 }

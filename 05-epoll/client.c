@@ -1,15 +1,19 @@
 /*
  * 05-epoll, the client: thousands of connections, and one wait for all.
  *
- *     05-epoll/client [-p PORT] [-c N]   type; Ctrl-D ends it
+ *     05-epoll/client [-p PORT] [-c CONNECTIONS]     type lines; Ctrl-D ends
  *
- * Look at exchange(): each line goes out over all connections, and
- * epoll_wait() returns those that have an answer; nobody walks the others.
+ * Look at exchange(): epoll has been told of each connection once, when it was
+ * opened, and tells who has something; nobody walks through all the others.
+ * The notes: 5 实例 (its client), and here are a thousand of it.
  */
+#ifndef __linux__
+#error "05-epoll needs Linux; 06-selector works on other systems too"
+#endif
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
-#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,41 +28,59 @@
 #define LESSON "05-epoll"
 #define USAGE "usage: " LESSON "/client [-p PORT (9005)] " \
               "[-c CONNECTIONS (1000)]"
+#define NO_ANSWER "%d of %d connections got no answer for %d s: does this " \
+                  "server serve one client at a time?"
 
 enum {
     DEFAULT_PORT = 9005,
-    CONNECTIONS = 1000,
-    MAX_CONNECTIONS = 60000, /* about as many as there are local ports */
-    MAX_FDS = 1024 * 1024,
-    BLOCK_SIZE = 4096, /* bytes sent before the answer is read: the kernel's
-                          buffers take more, so this can never lock up */
-    PATIENCE_MS = 3000, /* without any answer */
-    BATCH = 256,        /* ready fds told per epoll_wait() */
+    MOST = 65535,          /* connections: each has a local port */
+    SPARE_FDS = 16,        /* stdin, stdout, stderr, epoll, some inherited */
+    BATCH = 256,           /* ready fds told per epoll_wait() */
+    BLOCK_SIZE = 8 * 1024, /* bytes sent before we read: if more than the
+                              kernel holds, both sides would wait to send */
+    TIME_LIMIT = 3,        /* seconds without any answer */
+    QUOTED = 40,           /* bytes of the block in the report */
 };
 
 struct connection {
     int fd;
-    size_t got; /* bytes of the answer so far */
-    bool wrong; /* some of them are */
+    size_t got; /* bytes of the answer, and all of them right */
 };
 
-static struct connection *connections;
+static struct connection all[MOST]; /* untouched, they cost nothing */
 static int epoll_fd;
-static int n_connections = CONNECTIONS;
+static int connections = 1000;
+static int waiting, wrong, gone; /* how many of them; all others are right */
+static char block[BLOCK_SIZE], expected[BLOCK_SIZE];
+static size_t typed; /* bytes of either */
 
-/* Ask for as many fds as the system allows; the usual 1,024 are a default. */
-static void raise_fd_limit(void)
+/* As many fds as it takes: the usual 1,024 are a default that may be raised up
+   to the hard limit. */
+static void make_room(void)
 {
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max < MAX_FDS ? limit.rlim_max : MAX_FDS;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < (rlim_t)connections + SPARE_FDS)
+        limit.rlim_cur = (rlim_t)connections + SPARE_FDS;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        errx(1, "%d connections and %d other fds do not fit below the hard "
+             "limit, %lld (ulimit -Hn); try fewer with -c", connections,
+             SPARE_FDS, (long long)limit.rlim_max);
 }
 
-/* A connection to the server on this machine. */
+/* SIGALRM: connect() still sleeps, as the server's backlog is full. */
+static void give_up(int signal_number)
+{
+    static const char text[] = "client: the server accepts nobody any more: "
+                               "does it serve one client at a time?\n";
+    (void)signal_number;
+    _exit(write(STDERR_FILENO, text, sizeof text - 1) < 0 ? 2 : 1);
+}
+
+/* Connect to the server, and wait until that is done. */
 static int connect_to(int port)
 {
-    struct sockaddr_in address = {
+    struct sockaddr_in server = {
         .sin_family = AF_INET,
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
         .sin_port = htons((uint16_t)port),
@@ -66,11 +88,55 @@ static int connect_to(int port)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0)
         err(1, "socket");
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        errx(1, "connect to 127.0.0.1:%d: %s; start a server there, like "
-             "%s/server, or name its port with -p", port, strerror(errno),
-             LESSON);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    while (connect(fd, (struct sockaddr *)&server, sizeof server) < 0)
+        if (errno != EINTR)
+            errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
+                 "or name another one's port with -p", port, strerror(errno));
     return fd;
+}
+
+/* Open one more; epoll is told of it once, here. */
+static void open_connection(struct connection *c, int port)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
+    alarm(TIME_LIMIT);
+    c->fd = connect_to(port);
+    alarm(0);
+    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, c->fd, &event) < 0)
+        err(1, "epoll_ctl");
+}
+
+/* Wait for what is typed: a line at a terminal, a block from a pipe; 0 is its
+   end. We never make stdin non-blocking, for the shell shares it with us. If
+   another program has done so, a nap is better than a spin. */
+static size_t read_input(char *bytes, size_t size)
+{
+    ssize_t n;
+    while ((n = read(STDIN_FILENO, bytes, size)) < 0)
+        if (errno == EAGAIN)
+            usleep(10000);
+        else if (errno != EINTR)
+            err(1, "stdin");
+    return (size_t)n;
+}
+
+/* Wait for whole lines, as many as come at once. Only a line that is longer
+   than the buffer is cut, and the last one may lack its end. */
+static bool next_block(void)
+{
+    static size_t filled; /* bytes of it; the first TYPED ones were sent */
+    static size_t n = 1;  /* of the last read; 0: the end, for good */
+    memmove(block, block + typed, filled -= typed);
+    while (n > 0 && filled < sizeof block) {
+        n = read_input(block + filled, sizeof block - filled);
+        filled += n;
+        for (typed = filled; typed > 0; typed--)
+            if (block[typed - 1] == '\n')
+                return true;
+    }
+    typed = filled;
+    return typed > 0;
 }
 
 /* a-z become A-Z, every other byte stays. There is no if in the loop, so the
@@ -82,41 +148,95 @@ static __attribute__((noinline)) void upper(char *bytes, size_t length)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* All of it, to a socket or to the screen. */
-static void write_all(int fd, const char *bytes, size_t length)
+/* Send all of it. send() waits for room, but may still stop half-way. */
+static bool send_all(int fd, const char *bytes, size_t length)
 {
-    for (size_t done = 0; done < length;) {
-        ssize_t n = write(fd, bytes + done, length - done);
+    for (size_t sent = 0; sent < length;) {
+        ssize_t n = send(fd, bytes + sent, length - sent, 0);
         if (n >= 0)
-            done += (size_t)n;
+            sent += (size_t)n;
         else if (errno != EINTR)
-            err(1, fd == STDOUT_FILENO ? "standard output"
-                                    : "the server has gone: send");
+            return false;
+    }
+    return true;
+}
+
+/* Take what has come and check it. True: this one waits no longer. */
+static bool receive(struct connection *c)
+{
+    static char answer[BLOCK_SIZE];
+    size_t due = typed - c->got;
+    ssize_t n = recv(c->fd, answer, sizeof answer, 0);
+    if (n < 0 && errno == EINTR)
+        return false;
+    bool right = n > 0 && (size_t)n <= due &&
+                 memcmp(answer, expected + c->got, (size_t)n) == 0;
+    if (right) {
+        c->got += (size_t)n;
+    } else {
+        close(c->fd); /* with that, epoll forgets it */
+        gone += n <= 0;
+        wrong += n > 0;
+    }
+    return due > 0 && (!right || c->got == typed);
+}
+
+/* Send the block over all connections, and take their answers. Where send()
+   fails, epoll_wait() tells of it too. */
+static void exchange(void)
+{
+    waiting = connections;
+    for (int i = 0; i < connections; i++) {
+        all[i].got = 0;
+        send_all(all[i].fd, block, typed);
+    }
+    while (waiting > 0) {
+        struct epoll_event ready[BATCH];
+        int n = epoll_wait(epoll_fd, ready, BATCH, TIME_LIMIT * 1000);
+        if (n < 0 && errno != EINTR)
+            err(1, "epoll_wait");
+        if (n == 0)
+            return;
+        for (int i = 0; i < n; i++)
+            waiting -= receive(ready[i].data.ptr);
     }
 }
 
-/* What was typed: a line, or a block if it comes from a pipe. 0: the end. */
-static size_t read_input(char *bytes, size_t size)
-{
-    ssize_t n;
-    while ((n = read(STDIN_FILENO, bytes, size)) < 0)
-        if (errno != EINTR)
-            err(1, "standard input");
-    return (size_t)n;
-}
-
-/* "text\n", with what is no text escaped, and cut if it is long. */
-static void print_quoted(const char *bytes, size_t length)
+/* The block as C would write it, or the beginning of it. */
+static void print_quoted(void)
 {
     putchar('"');
-    for (size_t i = 0; i < length && i < 20; i++)
-        if (bytes[i] == '\n')
+    for (size_t i = 0; i < typed && i < QUOTED; i++)
+        if (block[i] == '\n')
             fputs("\\n", stdout);
-        else if (' ' <= bytes[i] && bytes[i] <= '~')
-            putchar(bytes[i]);
+        else if (block[i] == '"' || block[i] == '\\')
+            printf("\\%c", block[i]);
+        else if (' ' <= block[i] && block[i] <= '~')
+            putchar(block[i]);
         else
-            printf("\\x%02x", (unsigned char)bytes[i]);
-    fputs(length > 20 ? "...\"" : "\"", stdout);
+            printf("\\x%02x", (unsigned char)block[i]);
+    fputs(typed > QUOTED ? "...\"" : "\"", stdout);
+}
+
+/* Anything but a right answer from all is the end. */
+static void report(double ms)
+{
+    int answers = connections - waiting - gone;
+    printf("%d answer%s to ", answers, answers == 1 ? "" : "s");
+    print_quoted();
+    if (answers == connections && wrong == 0)
+        printf(", all right, %.0f ms\n", ms);
+    else
+        printf(", %d wrong, %d missing, %.0f ms\n", wrong, waiting + gone, ms);
+    if (fflush(stdout) != 0)
+        err(1, "stdout");
+    if (waiting > 0)
+        errx(1, NO_ANSWER, waiting, connections, TIME_LIMIT);
+    if (gone > 0)
+        errx(1, "the server has gone: it closed %d of %d connections", gone,
+             connections);
+    if (wrong > 0)
+        exit(1);
 }
 
 static double now_ms(void)
@@ -124,79 +244,6 @@ static double now_ms(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-/* Something has come on connection I; WANTED, LENGTH bytes, ought to. Returns
-   whether that is now complete. */
-static int receive(int i, const char *wanted, size_t length)
-{
-    static char answer[BLOCK_SIZE];
-    struct connection *c = &connections[i];
-    ssize_t n = recv(c->fd, answer, length - c->got, 0);
-    if (n < 0 && errno == EINTR)
-        return 0;
-    if (n <= 0)
-        errx(1, "connection %d: the server has gone (recv: %s); %zu bytes "
-             "are missing", i + 1, n == 0 ? "end of file" : strerror(errno),
-             length - c->got);
-    c->wrong |= memcmp(answer, wanted + c->got, (size_t)n) != 0;
-    c->got += (size_t)n;
-    return c->got == length;
-}
-
-/* Send the block over all connections and wait for all their answers.
-   Returns how many of them were wrong. */
-static int exchange(const char *block, size_t length)
-{
-    struct epoll_event ready[BATCH];
-    char wanted[BLOCK_SIZE];
-    int waiting = n_connections, wrong = 0;
-    memcpy(wanted, block, length);
-    upper(wanted, length);
-    for (int i = 0; i < n_connections; i++) {
-        connections[i].got = 0;
-        connections[i].wrong = false;
-        write_all(connections[i].fd, block, length);
-    }
-    while (waiting > 0) {
-        int n = epoll_wait(epoll_fd, ready, BATCH, PATIENCE_MS);
-        if (n < 0 && errno != EINTR)
-            err(1, "epoll_wait");
-        if (n == 0)
-            errx(1, "%d of %d connections got no answer for %d s; does this "
-                 "server serve one client at a time?", waiting,
-                 n_connections, PATIENCE_MS / 1000);
-        for (int i = 0; i < n; i++)
-            if (receive((int)ready[i].data.u32, wanted, length)) {
-                wrong += connections[ready[i].data.u32].wrong;
-                waiting--;
-            }
-    }
-    return wrong;
-}
-
-/* The same, and print what came of it. Returns how many were wrong. */
-static int try(const char *block, size_t length)
-{
-    double began = now_ms();
-    int wrong = exchange(block, length);
-    printf("%d answers to ", n_connections);
-    print_quoted(block, length);
-    if (wrong == 0)
-        printf(", all right, %.1f ms\n", now_ms() - began);
-    else
-        printf(", %d of them wrong\n", wrong);
-    fflush(stdout);
-    return wrong;
-}
-
-/* One more connection; epoll is told of it once, here. */
-static void add_connection(int i, int port)
-{
-    struct epoll_event event = { .events = EPOLLIN, .data.u32 = (uint32_t)i };
-    connections[i].fd = connect_to(port);
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, connections[i].fd, &event) < 0)
-        err(1, "epoll_ctl");
 }
 
 static int number(const char *text, int least, int most)
@@ -216,26 +263,27 @@ int main(int argc, char **argv)
     while ((option = getopt(argc, argv, "p:c:")) != -1)
         switch (option) {
         case 'p': port = number(optarg, 1, 65535); break;
-        case 'c': n_connections = number(optarg, 1, MAX_CONNECTIONS); break;
+        case 'c': connections = number(optarg, 1, MOST); break;
         default: errx(2, USAGE);
         }
     if (optind < argc)
         errx(2, USAGE);
 
-    signal(SIGPIPE, SIG_IGN);
-    raise_fd_limit();
-    connections = calloc((size_t)n_connections, sizeof *connections);
-    epoll_fd = epoll_create1(0);
-    if (connections == NULL || epoll_fd < 0)
-        err(1, "no memory for %d connections", n_connections);
-    for (int i = 0; i < n_connections; i++)
-        add_connection(i, port);
-    fprintf(stderr, "%d connections\n", n_connections);
+    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    signal(SIGALRM, give_up);
+    make_room();
+    if ((epoll_fd = epoll_create1(0)) < 0)
+        err(1, "epoll_create1");
+    for (int i = 0; i < connections; i++)
+        open_connection(&all[i], port);
+    if (isatty(STDIN_FILENO))
+        warnx("connected to 127.0.0.1:%d; type, Ctrl-D ends", port);
 
-    char block[BLOCK_SIZE];
-    size_t length;
-    int wrong = 0;
-    while ((length = read_input(block, sizeof block)) > 0)
-        wrong += try(block, length);
-    return wrong == 0 ? 0 : 1;
+    while (next_block()) {
+        double start = now_ms();
+        memcpy(expected, block, typed);
+        upper(expected, typed);
+        exchange();
+        report(now_ms() - start);
+    }
 }
