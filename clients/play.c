@@ -91,11 +91,13 @@ enum {
     CHUNK = 64 * 1024,      /* bytes: of one recv or send */
     LINE_MAX_BYTES = 1000,  /* of a log line; a longer one is cut in two */
     LOG_LINES = 32768,      /* that see can look back on */
-    SHOWN_LINES = 9,        /* of the log after one doing, without --all */
+    SHOWN_LINES = 6,        /* of the log after one doing, without --all: */
+    SHOWN_LAST = 4,         /* the first and the last of them */
     LAST_LINES = 10,        /* of the log, told when something fails */
     WORDS = 64,             /* in a line of the scene */
     CONNECTING = 128,       /* of a crowd, at the same time */
     SETTLE_MS = 3,          /* the log is quiet for so long: next line */
+    SETTLE_SLOWLY_MS = 25,  /* ... when somebody watches */
     TIME_COLUMNS = 7,       /* of the screen */
 };
 
@@ -382,16 +384,23 @@ static void begin_server_lane(bool with_time)
     putchar(' ');
 }
 
-/* What of the log was held back since the last doing. */
+static void show_log_line(const char *line);
+
+/* What of the log was held back since the last doing: how much, and the end
+   of it. */
 static void show_rest_of_log(void)
 {
     size_t hidden = shown > SHOWN_LINES && !all ? shown - SHOWN_LINES : 0;
+    size_t last = hidden < SHOWN_LAST ? hidden : SHOWN_LAST;
     shown = 0;
-    if (hidden == 0)
-        return;
-    begin_server_lane(true);
-    printf("%s%s %zu more %s%s\n", style("2"), utf8 ? "…" : "...", hidden,
-           hidden == 1 ? "line" : "lines", style("0"));
+    if (hidden > last) {
+        begin_server_lane(true);
+        printf("%s%s %zu more %s%s\n", style("2"), utf8 ? "…" : "...",
+               hidden - last, hidden - last == 1 ? "line" : "lines",
+               style("0"));
+    }
+    for (size_t i = n_lines - last; i < n_lines; i++)
+        show_log_line(log_lines[i % LOG_LINES]);
     flush();
 }
 
@@ -541,12 +550,10 @@ static void show_server(const char *text, const size_t *paint,
 }
 
 /* A line of the log, and the FILE:LINE that printed it. */
-static void show_log(const char *line)
+static void show_log_line(const char *line)
 {
     const size_t *paint;
     int place = place_in(line), room = columns - TIME_COLUMNS - lane - 2;
-    if (++shown > SHOWN_LINES && !all)
-        return;
     const char *text = translate(line + (place > 0 ? place + 2 : 0), &paint);
     while ((room < 60 || place > room - 30) &&
            memchr(line, '/', (size_t)place) != NULL) {
@@ -554,6 +561,12 @@ static void show_log(const char *line)
         line++;
     }
     show_server(text, paint, line, place);
+}
+
+static void show_log(const char *line)
+{
+    if (++shown <= SHOWN_LINES || all)
+        show_log_line(line);
 }
 
 /* What we see of the server from outside. */
@@ -762,6 +775,8 @@ static char *program_path(const char *name)
         length -= 5;
     snprintf(path, sizeof path, "%.*s%.*s", whole ? 0 : (int)(base - file),
              file, (int)length, name);
+    if (name == base && access(path, X_OK) < 0)
+        snprintf(path, sizeof path, "%.*sserver", (int)(base - file), file);
     return path;
 }
 
@@ -1101,7 +1116,7 @@ static void settle(void)
     size_t before;
     do {
         before = n_lines;
-        pass(SETTLE_MS / 1000.0);
+        pass((pace > 0 ? SETTLE_SLOWLY_MS : SETTLE_MS) / 1000.0);
     } while (n_lines != before && now() < end);
 }
 
@@ -1274,12 +1289,27 @@ static void need_port(void)
 }
 
 /* "server" waits until it listens, "run" does not. */
+/* The command, where it is worth seeing: with arguments of the scene. */
+static void show_start(char **argv)
+{
+    char text[200];
+    int n = snprintf(text, sizeof text, "$ %s", argv[0]);
+    char **extra = argv[1] != NULL && strcmp(argv[1], "-p") == 0 ? argv + 3
+                 : argv + 1;
+    if (*extra == NULL)
+        return;
+    for (; *extra != NULL && n < (int)sizeof text; extra++)
+        n += snprintf(text + n, sizeof text - (size_t)n, " %s", *extra);
+    show_note(text);
+}
+
 static void do_server(const struct action *a)
 {
     if (server != 0)
         end_server();
     server_path = a->argv[0] = program_path(a->text);
     may_end = a->text != NULL;
+    show_start(a->argv);
     start(a->argv);
     if (a->text == NULL)
         need_port();
@@ -1323,6 +1353,8 @@ static void do_expect(const struct action *a)
 {
     char text[120];
     struct player *p = &players[a->who];
+    if (total(&a->wanted) > CHUNK)
+        show_client(p, NO_ARROW, "begins to read");
     listen_for(p, &a->wanted);
     until_heard(timeout);
     settle();
@@ -1564,8 +1596,12 @@ static void do_measure(const struct action *a)
     char text[100];
     if (!watch(a->seconds, false, &used))
         return;
-    snprintf(text, sizeof text, "in %g s: awake %ld times, %.1f ms of CPU",
-             a->seconds, used.sleeps, used.cpu * 1000);
+    if (used.sleeps == 0 && used.cpu > 0)
+        snprintf(text, sizeof text, "in %g s: never slept, %.0f ms of CPU",
+                 a->seconds, used.cpu * 1000);
+    else
+        snprintf(text, sizeof text, "in %g s: woke up %ld times, %.1f ms of "
+                 "CPU", a->seconds, used.sleeps, used.cpu * 1000);
     show_note(text);
 }
 
@@ -2074,7 +2110,7 @@ static void play_line(const struct action *a)
     if (sentence && step)
         wait_for_enter();
     else if (sentence && pace > 0)
-        pass(reading_time(a->text) * (a->number ? 1.5 : 1));
+        pass(reading_time(a->text) * (a->number ? 2 : 1));
     if (a + 1 == actions + n_actions || !a[1].joined)
         settle();
 }
