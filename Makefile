@@ -1,26 +1,33 @@
-# Eight lessons on I/O models in C. `make` prints what you can type.
+# Lessons on I/O models in C. `make` prints what you can type.
 # Everything goes by pattern: a new lesson or step needs no new line here.
 
 CFLAGS   ?= -O3 -g
 WARNINGS  = -Wall -Wextra -Wshadow -Wpedantic
 
 # Every .c is a program, but for those with a .h beside them: modules, linked
-# into the programs of their lesson.
+# into the programs of their lesson. epoll is a part of Linux alone.
 sources  := $(wildcard 0*-*/*.c 0*-*/steps/*.c clients/*.c)
+elsewhere := $(if $(filter Linux,$(shell uname)),,05-epoll/%)
 modules  := $(patsubst %.h,%.c,$(wildcard 0*-*/*.h))
-programs := $(patsubst %.c,%,$(filter-out $(modules),$(sources)))
+programs := $(patsubst %.c,%,$(filter-out $(modules) $(elsewhere),$(sources)))
+tools    := $(filter clients/%,$(programs))
 lessons  := $(patsubst %/server.c,%,$(wildcard 0*-*/server.c))
 steps    := $(foreach s,$(wildcard 0*-*/steps/*.c),$(firstword \
             $(subst -, ,$(notdir $s))))
+numbers  := $(foreach l,$(lessons),$(firstword $(subst -, ,$l)))
 lesson_of = $(firstword $(subst /, ,$1))
 before    = $(shell ls -d 0*-*/ | tr -d / | grep -B1 -x '$1' | head -n 1)
+server   := $(if $(SERVER),$(abspath $(SERVER)))
 
-play      = clients/play $(if $(STEP),--step) $(if $(PACE),--pace $(PACE))
+play      = SERVER='$(server)' clients/play $(if $(STEP),--step) \
+            $(if $(PACE),--pace $(PACE))
 bats      = command -v bats > /dev/null || { echo 'The tests need bats-core:' \
             'apt install bats, dnf install bats or brew install bats-core'; \
-            exit 1; }; SERVER='$(if $(SERVER),$(abspath $(SERVER)))' bats
+            exit 1; }; SERVER='$(server)' bats
+colour   := $(shell diff --color=auto Makefile Makefile 2> /dev/null && \
+            echo --color=auto)
 
-.PHONY: help all test clean $(lessons) $(steps)
+.PHONY: help all test clean $(lessons) $(numbers) $(steps)
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 
@@ -28,18 +35,21 @@ help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
 
 ## Watch
-##   make 03-select              build lesson 03 and play its scene
+##   make 03-select              build lesson 03 and play its scene (or: make 03)
 ##   make 03-select STEP=1       ... waiting for Enter after each sentence
 ##   make 03-select PACE=0.3     ... this many seconds between two lines
-##   make 03d                    play one step of a lesson
-$(lessons): %: %/server %/client clients/play
+##   make 03d                    play one step of a lesson, where it has some
+##   clients/load -p 9003        100 clients at once on the server there; -h
+$(lessons): %: %/server %/client $(tools)
 	@$(play) $@/demo.play
 	@echo
-	@echo 'Next:  $@/server                in one terminal, and'
-	@echo '       $@/client                in two others; type, then Ctrl-D'
-	@echo '       less $@/server.c         main() is the model'
-	@echo '       make diff-$@             what is new since the lesson before'
-	@echo '       make test-$@             what the server must stand'
+	@echo 'Next:  $@/server             in one terminal, and'
+	@echo '       $@/client             in two others; type, then Ctrl-D'
+	@echo '       less $@/server.c      its first lines say where to look'
+	@echo '       make diff-$@          what is new since the lesson before'
+	@echo '       make test-$@          what a server has to stand'
+
+$(numbers): %: $$(firstword $$(filter $$@-$$(PERCENT),$(lessons)))
 
 $(steps): %: $$(basename $$(wildcard 0*/steps/$$*-*.c)) clients/play
 	@if [ -f $<.play ]; then $(play) $<.play; else $<; fi
@@ -47,9 +57,9 @@ $(steps): %: $$(basename $$(wildcard 0*/steps/$$*-*.c)) clients/play
 ## Compare
 ##   make diff-04-poll           what lesson 04 changed since 03
 diff-%:
-	@[ -f $*/server.c ] || { echo 'There is no lesson $*.'; exit 1; }
+	@[ -f $*/server.c ] || { echo 'No lesson $*; there are: $(lessons)'; exit 1; }
 	@[ $(call before,$*) != $* ] || echo '$* is the first lesson.'
-	@diff -up $(call before,$*)/server.c $*/server.c || [ $$? = 1 ]
+	@diff -up $(colour) $(call before,$*)/server.c $*/server.c || [ $$? = 1 ]
 
 ## Test (needs bats)
 ##   make test                   build all and test all: two minutes at most
@@ -59,7 +69,9 @@ diff-%:
 test: all
 	@$(bats) tests
 
-test-%: clients/play
+test-%: $(tools)
+	@[ -f tests/$*.bats ] || { echo 'No tests of $*; there are:' \
+	    $(basename $(notdir $(wildcard tests/*.bats))); exit 1; }
 	@$(bats) tests/$*.bats
 
 ## Build
@@ -74,3 +86,8 @@ PERCENT := %
 
 clean:
 	rm -rf build $(programs)
+
+.DEFAULT:
+	@echo "There is no '$@' here. Lessons: $(lessons)$(if \
+	    $(steps),; steps: $(steps)). All commands: make"
+	@exit 1

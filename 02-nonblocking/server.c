@@ -246,7 +246,7 @@ int main(int argc, char **argv)
             if (pause_ms > 0)
                 usleep((useconds_t)pause_ms * 1000);
         } else if (in_vain > 0) {
-            LOG("%lu rounds in vain before", in_vain);
+            LOG("rounds in vain before: %lu", in_vain);
             in_vain = 0;
         }
     }

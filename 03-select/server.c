@@ -214,8 +214,7 @@ static void welcome(int listener)
     int fd = accept_client(listener);
     if (fd < FD_SETSIZE)
         return;
-    LOG("%s: turned away: an fd_set ends at FD_SETSIZE, %d",
-        clients[fd].name, FD_SETSIZE);
+    LOG("%s: refused: FD_SETSIZE is %d", clients[fd].name, FD_SETSIZE);
     close_client(fd);
 }
 

@@ -79,3 +79,54 @@ END
     command -v strace > /dev/null || skip "strace is missing"
     counts_calls
 }
+
+# ------------------------------------- the whole contract, edge-triggered
+
+edge() {
+    FLAGS=-e
+}
+
+@test "05 -e it listens on 127.0.0.1 alone, at the port it says" { edge; listens_where_it_says; }
+@test "05 -e a port in use: one line that names call and port, exit 1" { edge; names_a_port_in_use; }
+@test "05 -e wrong usage: the usage, what is wrong, exit 2" { edge; refuses_wrong_usage; }
+@test "05 -e a line of log per event, and none with -q" { edge; logs_unless_quiet; }
+@test "05 -e every byte comes back, a-z as A-Z, the others as they are" { edge; answers_every_byte; }
+@test "05 -e 8 MiB at once come back byte for byte" { edge; answers_8_mib; }
+@test "05 -e a byte at a time is answered byte by byte" { edge; answers_a_trickle; }
+@test "05 -e a client that stops sending still gets its last byte" { edge; answers_after_half_close; }
+@test "05 -e a client that stops sending and reads late still gets its last byte" { edge; pays_after_half_close; }
+@test "05 -e a client that closes without reading harms nobody" { edge; survives_a_close_without_reading; }
+@test "05 -e a client that resets, at whatever moment, harms nobody" { edge; survives_a_reset; }
+@test "05 -e a reset while the server owes much harms nobody" { edge; survives_a_reset_while_it_owes; }
+@test "05 -e a reset before the server has accepted harms nobody" { edge; survives_a_reset_in_the_backlog; }
+@test "05 -e stopped and continued, it goes on where it was" { edge; survives_stop_and_continue; }
+@test "05 -e SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { edge; says_bye; }
+@test "05 -e a silent client stops nobody else" { edge; serves_others_beside_a_silent_client; }
+@test "05 -e a client that does not read stops nobody else, and loses nothing" { edge; serves_others_beside_a_deaf_client; }
+@test "05 -e the server sleeps while it waits for a client that does not read" { edge; sleeps_beside_a_deaf_client; }
+@test "05 -e a client that does not read costs 64 KiB of memory at most" { edge; keeps_64_kib_for_a_deaf_client; }
+@test "05 -e a client that sends without end gets one turn per round" { edge; takes_turns_with_a_greedy_client; }
+@test "05 -e 200 clients who all speak at once are all answered" { edge; answers_a_burst; }
+@test "05 -e without a free fd it sleeps, serves on, and accepts again later" { edge; lives_on_without_fds; }
+@test "05 -e 1,100 clients, whoever of them gets in, harm nobody" { edge; lives_on_beyond_1024_fds; }
+@test "05 -e clients that come and go cost no fd" { edge; loses_no_fd; }
+@test "05 -e clients that come and go cost no memory" { edge; loses_no_memory; }
+@test "05 -e with nothing to do it makes no system call" { edge; makes_no_system_call_when_idle; }
+
+@test "05 -e 5,000 clients are all answered" {
+    edge
+    fd_limit_of 5100
+    scene <<'END'
+server -q
+crowd 5000 send "hi\n" expect "HI\n"
+crowd send "again\n"
+crowd expect "AGAIN\n"
+idle 100ms
+END
+}
+
+@test "05 -e it reads until EAGAIN: two recv and one send per message" {
+    edge
+    command -v strace > /dev/null || skip "strace is missing"
+    counts_calls 2
+}

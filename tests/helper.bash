@@ -26,7 +26,7 @@ build() {
 
 setup_file() {
     if [ -n "${SERVER:-}" ] && [ ! -x "$SERVER" ]; then
-        echo "SERVER=$SERVER: there is no program to be tested"
+        echo "SERVER=$SERVER: no program there, or it is not executable"
         return 1
     fi
     build clients/play clients/load

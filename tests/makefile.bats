@@ -22,7 +22,7 @@ make_() {
     for lesson in 01-blocking 02-nonblocking 03-select 04-poll 05-epoll; do
         run -0 timeout 20 make -C "$ROOT" --no-print-directory "$lesson" 3>&-
         contains "$output" "all as expected"
-        contains "$output" "$lesson/server  "
+        contains "$output" "$lesson/server "
         contains "$output" "make test-$lesson"
         contains "$output" "$lesson/server.c:" # FILE:LINE
     done
@@ -42,7 +42,11 @@ make_() {
     run -0 make_ diff-01-blocking
     contains "$output" "the first"
     run -2 make_ diff-04-pool
-    contains "$output" "no lesson 04-pool"
+    contains "$output" "No lesson 04-pool; there are: 01-blocking"
+    run -2 make_ 03zz
+    contains "$output" "There is no '03zz' here"
+    run -2 make_ test-03
+    contains "$output" "No tests of 03; there are:"
 }
 
 # A bats that only says what it was asked for.
@@ -74,7 +78,7 @@ fake_bats() {
     run -1 env SERVER=/nowhere/server bash -c \
         "BATS_TEST_DIRNAME='$ROOT/tests'; bats_require_minimum_version() { :; }
          . '$ROOT/tests/helper.bash'; lesson 03-select; setup_file"
-    contains "$output" "/nowhere/server: there is no program"
+    contains "$output" "/nowhere/server: no program there"
 }
 
 # A small kit of its own, so that nothing is touched here.
@@ -120,7 +124,8 @@ small_kit() {
     small_kit
     make -s clients/play 3>&-
     mkdir ../bin
-    for tool in make sh ls tr grep head sed cc env; do
+    mkdir tests && touch tests/06-six.bats
+    for tool in make sh ls tr grep head sed cc env uname diff; do
         ln -s "$(command -v "$tool")" "../bin/$tool"
     done
     run -2 env PATH="$BATS_TEST_TMPDIR/bin" make -s test-06-six 3>&-
