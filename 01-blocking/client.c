@@ -89,6 +89,17 @@ static void print(const char *bytes, size_t length)
         err(1, "stdout");
 }
 
+/* At a terminal: who we are in the server's log. */
+static void greet(int fd)
+{
+    struct sockaddr_in own;
+    socklen_t size = sizeof own;
+    if (isatty(STDIN_FILENO) &&
+        getsockname(fd, (struct sockaddr *)&own, &size) == 0)
+        warnx("connected as 127.0.0.1:%d; type lines, Ctrl-D ends",
+              ntohs(own.sin_port));
+}
+
 static int number(const char *text, int least, int most)
 {
     char *end;
@@ -113,8 +124,7 @@ int main(int argc, char **argv)
 
     signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
     int fd = connect_to(port);
-    if (isatty(STDIN_FILENO))
-        warnx("connected to 127.0.0.1:%d; type, Ctrl-D ends", port);
+    greet(fd);
 
     for (;;) {
         char block[BLOCK_SIZE];

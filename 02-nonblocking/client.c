@@ -149,6 +149,17 @@ static void exchange(int fd, const char *block, size_t length)
     tell("recv: EAGAIN", in_vain);
 }
 
+/* At a terminal: who we are in the server's log. */
+static void greet(int fd)
+{
+    struct sockaddr_in own;
+    socklen_t size = sizeof own;
+    if (isatty(STDIN_FILENO) &&
+        getsockname(fd, (struct sockaddr *)&own, &size) == 0)
+        warnx("connected as 127.0.0.1:%d; type lines, Ctrl-D ends",
+              ntohs(own.sin_port));
+}
+
 static int number(const char *text, int least, int most)
 {
     char *end;
@@ -173,8 +184,7 @@ int main(int argc, char **argv)
 
     signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
     int fd = begin_connect(port);
-    if (isatty(STDIN_FILENO))
-        warnx("connected to 127.0.0.1:%d; type, Ctrl-D ends", port);
+    greet(fd);
 
     static char block[BLOCK_SIZE];
     size_t length; /* read() may wait: for the keyboard there is no hurry */

@@ -124,6 +124,17 @@ static bool receive(int fd)
     return true;
 }
 
+/* At a terminal: who we are in the server's log. */
+static void greet(int fd)
+{
+    struct sockaddr_in own;
+    socklen_t size = sizeof own;
+    if (isatty(STDIN_FILENO) &&
+        getsockname(fd, (struct sockaddr *)&own, &size) == 0)
+        warnx("connected as 127.0.0.1:%d; type lines, Ctrl-D ends",
+              ntohs(own.sin_port));
+}
+
 static int number(const char *text, int least, int most)
 {
     char *end;
@@ -151,8 +162,7 @@ int main(int argc, char **argv)
     if (fd >= FD_SETSIZE)
         errx(1, "fd %d: an fd_set ends at FD_SETSIZE, %d", fd, FD_SETSIZE);
     fcntl(fd, F_SETFL, O_NONBLOCK);
-    if (isatty(STDIN_FILENO))
-        warnx("connected to 127.0.0.1:%d; type, Ctrl-D ends", port);
+    greet(fd);
 
     for (;;) {
         fd_set readable, writable;

@@ -22,9 +22,9 @@
  *
  *     say TEXT                  a sentence to read: the rest of the line
  *     ask TEXT                  a question: what will happen?
- *     server [ARGS]             start the server on a free port: DIR/server
- *                               for DIR/demo.play, else DIR/NAME for
- *                               DIR/NAME.play; wait until it listens
+ *     server [ARGS]             start the server on a free port: DIR/NAME for
+ *                               DIR/NAME.play, or else DIR/server; wait until
+ *                               it listens
  *     run PROGRAM [ARGS]        start a program that lies beside FILE
  *     limit N                   it may open N files (before server or run)
  *     A connect                 a client appears: any capitalised word
