@@ -761,23 +761,24 @@ void fail(const char *format, ...)
    another one. "server" is the lesson's, or the step's, own. */
 static char *program_path(const char *name)
 {
-    static char path[4096];
+    static char path[4096], server_beside[4096];
     const char *slash = strrchr(file, '/');
     const char *base = slash == NULL ? file : slash + 1;
-    bool demo = strcmp(base, "demo.play") == 0 || strcmp(base, "-") == 0;
+    int directory = (int)(base - file);
+    size_t stem = strlen(base);
+    if (stem > 5 && strcmp(base + stem - 5, ".play") == 0)
+        stem -= 5;
+    snprintf(server_beside, sizeof server_beside, "%.*sserver", directory,
+             file);
     if (program != NULL)
-        name = program;
+        snprintf(path, sizeof path, "%s", program);
     else if (name == NULL)
-        name = demo ? "server" : base;
-    bool whole = name == program || name[0] == '/';
-    size_t length = strlen(name);
-    if (name == base && length > 5 && strcmp(name + length - 5, ".play") == 0)
-        length -= 5;
-    snprintf(path, sizeof path, "%.*s%.*s", whole ? 0 : (int)(base - file),
-             file, (int)length, name);
-    if (name == base && access(path, X_OK) < 0)
-        snprintf(path, sizeof path, "%.*sserver", (int)(base - file), file);
-    return path;
+        snprintf(path, sizeof path, "%.*s", directory + (int)stem, file);
+    else
+        snprintf(path, sizeof path, "%.*s%s", name[0] == '/' ? 0 : directory,
+                 file, name);
+    return program == NULL && name == NULL && access(path, X_OK) < 0
+        ? server_beside : path;
 }
 
 /* In the child: become the program, in a process group of its own. */
