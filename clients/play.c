@@ -46,7 +46,8 @@
  *     signal NAME               TERM, INT, STOP, CONT, ... to the server
  *     expect exit N             it ends by itself, with this status;
  *     expect killed NAME        it is ended by this signal
- *     idle TIME                 it must not use the CPU for so long, at all
+ *     idle TIME                 it must come to rest, within 2 s or so, and
+ *                               then not use the CPU for so long, at all
  *     measure TIME              say how often it wakes and what CPU it uses
  *     memory N                  it may have N KiB more in memory (resident)
  *                               than when it was ready
@@ -1554,20 +1555,12 @@ static bool measured(struct usage *used)
     return false;
 }
 
-/* What the server uses in SECONDS. With REST: once it has nothing left to do,
-   for an answer may be out before the server has gone back to sleep. */
-static bool watch(double seconds, bool rest, struct usage *used)
+/* What the server uses in SECONDS. False: that cannot be seen here. */
+static bool watch(double seconds, struct usage *used)
 {
     struct usage before;
-    double end = now() + 1;
-    if (!measured(used))
+    if (!measured(&before))
         return false;
-    do {
-        before = *used;
-        pass(0.02);
-        usage_of_server(used);
-    } while (rest && used->cpu > before.cpu && now() < end);
-    before = *used;
     pass(seconds);
     check_alive();
     usage_of_server(used);
@@ -1576,12 +1569,18 @@ static bool watch(double seconds, bool rest, struct usage *used)
     return true;
 }
 
+/* It may still be at work for others, or be woken by what is under way; but
+   soon there has to be as long a rest as is asked for. */
 static void do_idle(const struct action *a)
 {
     struct usage used;
     char text[64];
-    if (!watch(a->seconds, true, &used))
-        return;
+    double end = now() + 2;
+    pass(0.02);
+    do {
+        if (!watch(a->seconds, &used))
+            return;
+    } while (used.cpu > 0 && now() < end);
     if (used.cpu > 0)
         fail("  wanted  no use of the CPU in %g s\n"
              "  and got  %.3f ms of it, and awake %ld times", a->seconds,
@@ -1595,7 +1594,7 @@ static void do_measure(const struct action *a)
 {
     struct usage used;
     char text[100];
-    if (!watch(a->seconds, false, &used))
+    if (!watch(a->seconds, &used))
         return;
     if (used.sleeps == 0 && used.cpu > 0)
         snprintf(text, sizeof text, "in %g s: never slept, %.0f ms of CPU",

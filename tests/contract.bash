@@ -407,18 +407,18 @@ END
 
 # -------------------------------------------------------------------- idle
 
-# No CPU time at all, to the nanosecond: so no system call either.
+# No CPU time at all, to the nanosecond: so no system call either, and no
+# timer that ticks once a second.
 makes_no_system_call_when_idle() {
     scene <<'END'
 server
-idle 150ms
+idle 100ms
 A connect
 B connect
-idle 150ms
 A send "hello\n"
 A expect "HELLO\n"
 B close
-idle 150ms
+idle 1100ms
 END
 }
 
