@@ -1,0 +1,816 @@
+load helper
+
+# play itself: what the head of clients/play.c promises. The servers are the
+# real one of 03, and small scripts that do something nasty around it.
+unset SERVER # play would take it
+lesson 03-select
+
+setup_file() {
+    build clients/play 03-select/server
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    export REAL=$PROGRAM LC_ALL=C.UTF-8
+}
+
+# fake NAME: a program of that name, from the lines on standard input. In it
+# "$REAL" is the real server.
+fake() {
+    { echo '#!/usr/bin/env bash' && cat; } > "$1"
+    chmod +x "$1"
+}
+
+# plays STATUS [OPTION...]: play the scene on standard input, which has to end
+# with this status and to leave no process behind; then $output is what it
+# showed. The server is the real one, if no other is named.
+plays() {
+    local wanted=$1
+    shift
+    cat > scene.play
+    status=0
+    output=$(MARK=$PWD "$PLAY" --server "$REAL" "$@" scene.play 2>&1 3>&-) ||
+        status=$?
+    if ! same "$wanted" "$status" "exit status" || ! nothing_left; then
+        echo "$output"
+        return 1
+    fi
+}
+
+# fails_at LINE TEXT [OPTION...]: the scene on standard input fails there, and
+# this is part of what is said. (Where it has to wait for something that does
+# not come: $SOON.)
+SOON='--timeout 0.2'
+fails_at() {
+    local line=$1 text=$2
+    shift 2
+    plays 1 "$@"
+    contains "$output" "scene.play:$line: "
+    contains "$output" "$text"
+}
+
+# starts [OPTION...]: play the scene on standard input in the background, in a
+# process group of its own ($PID), until the server listens; output: ./shown.
+starts() {
+    cat > scene.play
+    : > shown
+    set -m
+    env MARK="$PWD" "$PLAY" --server "$REAL" "$@" scene.play \
+        > shown 2>&1 < "${INPUT:-/dev/null}" 3>&- 4>&- &
+    PID=$!
+    set +m
+}
+
+shows() {
+    grep -q -- "$1" shown
+}
+
+# ends STATUS: what was started ends with it, and leaves no process behind.
+ends() {
+    within 5 gone "$PID"
+    run wait "$PID"
+    PID=
+    same "$1" "$status" "exit status"
+    nothing_left
+}
+
+# What play has started, and play itself, has its mark in its environment.
+nothing_left() {
+    local left
+    left=$(grep -ls "MARK=$PWD" /proc/[0-9]*/environ) || return 0
+    echo "left behind: $left"
+    return 1
+}
+
+# on_terminal COLUMNS COMMAND [ARG...]: run it on a terminal of that width,
+# with our standard input for a keyboard.
+on_terminal() {
+    local columns=$1
+    shift
+    script --version 2>&1 | grep -q util-linux ||
+        skip "no script(1) as in util-linux"
+    TERM=xterm run script -qec "stty cols $columns; ${*@Q}" /dev/null 3>&-
+    output=${output//$'\r'/}
+}
+
+# ------------------------------------------------------------ what is shown
+
+@test "play: all came as expected: it says so, exit 0" {
+    plays 0 <<'END'
+server
+A connect
+A send "hello\n"
+A expect "HELLO\n"
+A shut
+A expect eof
+END
+    contains "$output" "scene.play: all as expected: 2 checks in"
+}
+
+@test "play: the title is the first comment, but for '# fails on:'" {
+    plays 0 <<'END'
+# fails on: 03b-hello
+# A title
+# not this one
+say A sentence; with # in it.
+ask Why?
+END
+    contains "$output" $'\nA title\n'
+    contains "$output" $'     A sentence; with # in it.\n'
+    contains "$output" $'   ? Why?\n'
+}
+
+@test "play: each line of the log has its FILE:LINE, and clients have their names" {
+    plays 0 <<'END'
+server
+Alice connect
+Alice send "hello\n"
+Alice expect "HELLO\n"
+END
+    grep -qE '│ Alice: .* 03-select/server\.c:[0-9]+$' <<< "$output"
+    grep -qE ' Alice "HELLO\\n" ◀─+│$' <<< "$output"
+    run ! grep -E '127\.0\.0\.1' <(grep -v listening <<< "$output")
+}
+
+@test "play: of a long log the rest is counted, with --all it is shown" {
+    local scene=$'server\ncrowd 50 send "x" expect "X"'
+    plays 0 <<< "$scene"
+    contains "$output" " more lines"
+    run ! grep "#25: " <<< "$output"
+    plays 0 --all <<< "$scene"
+    grep "│ #25: " <<< "$output"
+}
+
+@test "play: --quiet shows nothing but what goes wrong" {
+    plays 0 --quiet <<< 'server'
+    same "" "$output"
+    fails_at 3 "it ended otherwise" --quiet \
+        <<< $'server\nsignal TERM\nexpect exit 1'
+}
+
+@test "play: long bytes are cut, escapes shown as in C" {
+    plays 0 <<'END'
+server
+A connect
+A send 300 "\n\x01"
+A expect 300 "\n\x01"
+A send "0123456789\x010\x011\x012\x013\x014\x015\x016\x017\x018\x019\x01a\x01b\x01c\x01d\x01e\x01f\x01g\x01h\x01i\x01j\x01k\x01l\x01m"
+A expect "0123456789\x010\x011\x012\x013\x014\x015\x016\x017\x018\x019\x01A\x01B\x01C\x01D\x01E\x01F\x01G\x01H\x01I\x01J\x01K\x01L\x01M"
+END
+    contains "$output" 'A 300 "\n\x01" ─'
+    contains "$output" '…'
+}
+
+@test "play: no escape sequence into a pipe, nor with NO_COLOR or TERM=dumb" {
+    local scene=$'server\nA connect' esc=$'\033'
+    plays 0 <<< "$scene"
+    run ! grep "$esc" <<< "$output"
+    on_terminal 80 "$PLAY" --pace 0 --server "$REAL" scene.play < /dev/null
+    contains "$output" "${esc}[1;38;5;33mA${esc}[0m"
+    for setting in NO_COLOR=1 TERM=dumb; do
+        on_terminal 80 env "$setting" "$PLAY" --pace 0 --server "$REAL" \
+            scene.play < /dev/null
+        contains "$output" "all as expected"
+        run ! grep "$esc" <<< "$output"
+    done
+    # nor into a file of what goes wrong
+    echo 'run missing' > scene.play
+    on_terminal 80 sh -c "'$PLAY' --pace 0 scene.play 2> errors" < /dev/null
+    run ! grep "$esc" errors
+    grep -q 'scene.play:1: run missing' errors
+}
+
+# in_line COLUMNS: nothing on standard input is wider, and all bars stand one
+# below the other. Drawn in ASCII, what is not ASCII is Chinese: three bytes
+# for two columns.
+in_line() {
+    LC_ALL=C awk -v columns="$1" '{
+        ascii = gsub(/[ -~]/, "&")
+        if (ascii + (length($0) - ascii) * 2 / 3 > columns) exit 1
+        if (!index($0, "|")) next
+        if (bar && bar != index($0, "|")) exit 1
+        bar = index($0, "|")
+    }'
+}
+
+@test "play: the lanes stay in line on terminals of 40 columns and more" {
+    cat > scene.play <<'END'
+# 选择:一个进程,许多客户端
+server
+say 一个进程在 select() 里睡觉，直到某个客户端有数据可读。内核告诉它哪些套接字已经就绪（可读或者可写），其余的时间它不占用处理器，一点也不占用。
+ask One process. It sleeps in select(), which watches the listener, and nothing else.
+A connect
+A send "some words and averyverylongonethatdoesnotfitanywhere\n"
+A expect "SOME WORDS AND AVERYVERYLONGONETHATDOESNOTFITANYWHERE\n"
+idle 1ms
+END
+    local columns
+    for columns in 40 100; do
+        on_terminal "$columns" env NO_COLOR=1 LC_ALL=C "$PLAY" --pace 0 \
+            --server "$REAL" scene.play < /dev/null
+        contains "$output" "all as expected"
+        sed '$d' <<< "$output" | in_line "$columns" || # but for the verdict
+            { echo "$columns columns:"; echo "$output"; return 1; }
+        # no closing mark begins a line, and no character is torn apart
+        run ! grep -E '^     (，|。|）)|�' <<< "$output"
+    done
+    # a name of 20 letters
+    cat > scene.play <<'END'
+server
+Abcdefghijklmnopqrst connect
+Abcdefghijklmnopqrst send "hello\n"
+Abcdefghijklmnopqrst expect "HELLO\n"
+END
+    on_terminal 60 timeout 5 "$PLAY" --pace 0 --server "$REAL" scene.play \
+        < /dev/null
+    contains "$output" "all as expected"
+}
+
+@test "play: --pace S: seconds between two lines" {
+    plays 0 --pace 0.05 <<< $'wait 1ms\nwait 1ms\nwait 1ms'
+    grep -E 'in 0\.[2-9] s' <<< "$output"
+}
+
+@test "play: --step waits for Enter at each sentence; at the end of input no more" {
+    mkfifo keys
+    exec 4<> keys
+    INPUT=keys starts --step <<'END'
+say One.
+server
+ask Two?
+wait 1ms
+say Three.
+say Four.
+END
+    within 2 shows One
+    sleep 0.05
+    run ! shows listening
+    echo >&4
+    within 2 shows Two
+    echo "typed ahead" >&4
+    within 2 shows Three
+    run ! shows Four
+    exec 4>&-
+    ends 0
+    shows Four
+}
+
+# --------------------------------------------------- what a client can check
+
+@test "play: other bytes: the line, what was wanted, what came, the log; exit 1" {
+    fails_at 4 '  A wanted  "hello\n"' <<'END'
+server
+A connect
+A send "hello\n"; A send "x"
+A expect "hello\n"
+END
+    contains "$output" '  and got  "HELLO\n"'
+    contains "$output" '    03-select: listening on 127.0.0.1:'
+    grep -E '^    03-select/server\.c:[0-9]+: A: ' <<< "$output"
+    # and deep inside
+    fails_at 4 'and got  "Y" after 1000000 right bytes' <<'END'
+server
+A connect
+A send 1000000 x; A send "y"
+A expect 1000001 X
+END
+}
+
+@test "play: missing bytes: how many came in how long" {
+    # shellcheck disable=SC2086 # SOON is words, here and below
+    fails_at 4 'and got  only 5 bytes of it in 0.2 s' $SOON <<'END'
+server
+A connect
+A send "hello"
+A expect "HELLO\n"
+END
+}
+
+@test "play: more bytes than were expected are found when the client leaves, or at the end" {
+    local scene=$'server\nA connect\nA send "hello"\nA expect "HELL"'
+    fails_at 4 'A got more than was expected: "O"' <<< "$scene"
+    contains "$output" "(the end of the scene)"
+    fails_at 5 'A got more than was expected: "O"' <<< "$scene"$'\nA close'
+    plays 0 <<< "$scene"$'\nA reset'
+    fails_at 3 '#1 got more than was expected: "O"' <<'END'
+server
+crowd 3 send "hello" expect "HELL"
+crowd leaves
+END
+}
+
+@test "play: the end of file is no reset, and neither of them is bytes" {
+    # a server that is killed resets who has bytes unread, and closes others
+    local died=$'server; A connect
+A send "a"\nA expect "A"
+signal STOP; A send "x"; signal KILL\nexpect killed KILL\n'
+    plays 0 <<< "${died}A expect reset"
+    plays 0 <<< "${died/A send \"x\"/wait 1ms}A expect eof"
+    fails_at 6 'A wanted  the end of file' <<< "${died}A expect eof"
+    contains "$output" "and got  a reset"
+    fails_at 6 'A wanted  "X"' <<< "${died}A expect \"X\""
+    contains "$output" "and got  a reset"
+    fails_at 4 'A wanted  a reset' <<< $'server\nA connect\nA shut\nA expect reset'
+    contains "$output" "and got  the end of file"
+    fails_at 4 'A wanted  "X"' <<< $'server\nA connect\nA shut\nA expect "X"'
+    fails_at 4 'A wanted  the end of file' <<'END'
+server
+A connect
+A send "x"
+A expect eof
+END
+    contains "$output" 'and got  "X"'
+    # the kernel reports a reset once: here it tells the one who sends
+    plays 0 <<'END'
+server
+A connect
+signal STOP
+A send "x"
+signal KILL
+expect killed KILL
+A send "y"; A send "z"
+A expect reset
+END
+}
+
+@test "play: silent: nothing comes; bytes and the end of file are something" {
+    plays 0 <<< $'server\nA connect\nA silent 20ms'
+    contains "$output" "A hears nothing, 0.02 s"
+    fails_at 3 'A wanted  nothing' <<< $'server\nA connect; A send "x"\nA silent 1s'
+    contains "$output" 'and got  "X"'
+    fails_at 3 'and got  the end of file' <<< $'server\nA connect; A shut\nA silent 1s'
+}
+
+@test "play: send: the escapes of C, every TIME a byte, urgent" {
+    plays 0 --all <<'END'
+server
+A connect
+A send "\141\x62\0\a\e\\\"\'\?\t\r\n;#"; A send 2 "z"
+A expect "AB\000\x07\033\x5c\x22'?\011\015\012;#ZZ"
+A send "ab" urgent
+A expect "A"
+A close
+Slow connect
+Slow send "abc" every 10ms
+Slow expect "ABC"
+END
+    # a log line or more for each byte, and one for the connection
+    [ "$(grep -c '│ Slow: ' <<< "$output")" -gt 3 ]
+}
+
+@test "play: what does not fit is sent later, while the scene goes on" {
+    plays 0 <<'END'
+server
+A connect
+A send 5000000 x; A shut
+B connect
+B send "hello"
+B expect "HELLO"
+A expect 5000000 X
+A expect eof
+END
+}
+
+@test "play: a crowd connects, sends, expects, leaves and resets" {
+    plays 0 <<'END'
+server
+crowd 300 send "hi\n" expect "HI\n"
+crowd send "ho\n"
+crowd expect "HO\n"
+crowd leaves
+crowd 200
+crowd resets
+END
+    fails_at 2 '#1 wanted  "ho"' <<< $'server\ncrowd 2 send "hi" expect "ho"'
+}
+
+@test "play: a client who cannot connect, or has no fd, fails by name" {
+    echo 'echo "listening on 127.0.0.1:1"; sleep 9' | fake refusing
+    fails_at 2 'A: connect to port 1: Connection refused' \
+        --server ./refusing <<< $'server\nA connect'
+    (ulimit -n 64 && fails_at 2 ': socket: Too many open' \
+        <<< $'server\ncrowd 99')
+}
+
+# ------------------------------------------------ what is checked of a server
+
+@test "play: see: the log must show it, after what an earlier see has passed" {
+    fake talker <<'END'
+echo one; echo two; sleep 0.05; echo three
+END
+    plays 0 --server ./talker <<< $'run x\nsee "^one$"\nsee "^t[a-h]ree|four$"'
+    fails_at 3 'no line of the log matches "one"' --server ./talker $SOON \
+        <<< $'run x\nsee "two"\nsee "one"'
+}
+
+@test "play: type goes to the server's keyboard, type eof ends it" {
+    fake reader <<'END'
+while read -r line; do echo "read: $line"; done
+echo "at the end"
+END
+    plays 0 --server ./reader <<'END'
+run x
+type "hello\n"
+see "^read: hello$"
+type 8000 "0123456789\n"
+type eof
+see "^at the end$"
+expect exit 0
+END
+    echo 'exec 0<&-; echo "no ears"; sleep 9' | fake reader
+    fails_at 3 'type: Broken pipe' --server ./reader \
+        <<< $'run x\nsee ears\ntype "hello\\n"'
+}
+
+@test "play: signal, expect exit and expect killed" {
+    plays 0 <<< $'server\nsignal INT\nexpect exit 0\nsee "^bye$"'
+    plays 0 <<< $'server\nsignal ABRT\nexpect killed ABRT'
+    contains "$output" "killed by SIGABRT"
+    fails_at 3 'the server has ended: exit status 0' \
+        <<< $'server\nsignal TERM\nexpect exit 3'
+    fails_at 3 'the server has ended: killed by SIGKILL' \
+        <<< $'server\nsignal KILL\nexpect exit 0'
+    fails_at 2 'still running after 0.2 s' $SOON <<< $'server\nexpect exit 0'
+    fails_at 4 'the server has gone' \
+        <<< $'server\nsignal TERM\nwait 50ms\nsignal TERM'
+}
+
+@test "play: STOP and CONT are no reason to end" {
+    fake tired <<'END'
+trap 'exit 0' CONT
+"$REAL" "$@" & while :; do sleep 0.01; done
+END
+    fails_at 4 'the server has gone' --server ./tired \
+        <<< $'server\nsignal STOP\nsignal CONT; wait 100ms\nA connect'
+}
+
+@test "play: idle: no use of the CPU; measure says how much" {
+    [ -r /proc/self/stat ] || skip "cannot be measured on this system"
+    plays 0 <<< $'server\nidle 20ms\nmeasure 20ms'
+    contains "$output" "asleep: no CPU used in 0.02 s"
+    contains "$output" "in 0.02 s: woke up "
+    fake busy <<'END'
+(while :; do :; done) &
+trap 'kill $!' EXIT
+"$REAL" "$@"
+END
+    fails_at 2 'wanted  no use of the CPU in 0.02 s' --server ./busy $SOON \
+        <<< $'server\nidle 20ms'
+    contains "$output" 'ms of it, and awake'
+}
+
+@test "play: memory: not more KiB than that since it was ready" {
+    [ -r /proc/self/stat ] || skip "cannot be measured on this system"
+    local scene=$'server\nA connect\nA send 9000000 x\nwait 20ms'
+    plays 0 <<< "$scene"$'\nmemory 1000'
+    contains "$output" "KiB more memory than at the start"
+    fails_at 5 'at most 10 KiB more memory' <<< "$scene"$'\nmemory 10'
+}
+
+@test "play: limit: so many files, for the server alone" {
+    echo 'echo "files: $(ulimit -n)"; exec "$REAL" "$@"' | fake limited
+    plays 0 --server ./limited <<< $'limit 20\nserver\nsee "^files: 20$"\ncrowd 50'
+    (ulimit -n 99 && fails_at 1 'the system allows 99' <<< $'limit 100\nserver')
+}
+
+@test "play: run starts a program beside FILE, with arguments, and does not wait" {
+    mkdir there
+    echo 'sleep 0.05; echo "$# arguments: $*"; exec "$REAL" -p 0' | fake there/program
+    cat > there/scene.play <<'END'
+run program one "two three"
+A connect
+A send "x"
+A expect "X"
+see "^2 arguments: one two three$"
+END
+    run -0 env MARK="$PWD" "$PLAY" there/scene.play 3>&-
+    nothing_left
+}
+
+# --------------------------------------------------------- servers that fail
+
+@test "play: a server that cannot be started is named, with the reason; exit 1" {
+    echo 'no program' > text
+    mkdir directory
+    fails_at 1 'cannot start ./missing: No such file' --server ./missing <<< server
+    fails_at 1 'cannot start ./text: Permission denied' --server ./text <<< server
+    fails_at 1 'cannot start directory: Perm' --server directory <<< server
+}
+
+@test "play: a server that ends before it is ready, or never gets ready" {
+    echo 'echo "cannot do it" >&2; exit 3' | fake broken
+    fails_at 1 './broken ended before it was ready' --server ./broken <<< server
+    contains "$output" 'the server has ended: exit status 3'
+    contains "$output" '    cannot do it'
+    echo 'echo hello; sleep 9' | fake mute
+    fails_at 1 './mute is not ready' --server ./mute $SOON <<< server
+    contains "$output" 'in 0.2 s'
+}
+
+@test "play: a server that dies in the middle: how it ended, and its last words" {
+    fake mortal <<'END'
+"$REAL" "$@" < /dev/null & read -r last
+kill -KILL $!
+echo "last words"
+eval "$last"
+END
+    local last
+    for last in 'exit 3=exit status 3' 'exit 0=exit status 0' \
+        'kill -SEGV $$=killed by SIGSEGV'; do
+        fails_at 4 "the server has ended: ${last#*=}" --server ./mortal <<END
+server
+A connect
+type "${last%=*}\\n"
+A expect "X"
+END
+        contains "$output" '    last words'
+    done
+    fails_at 2 'the server has gone' --server ./mortal \
+        <<< $'server; type "exit 0\\n"; wait 50ms\nA connect'
+}
+
+@test "play: SIGTERM has to end it, by itself or with exit 0" {
+    echo 'trap "" TERM; "$REAL" "$@" & while :; do sleep 0.01; done' | fake deaf
+    fails_at 1 'still running after 0.2 s' --server ./deaf $SOON <<< server
+    contains "$output" "(the end of the scene)"
+    local end
+    for end in 'exit 3' 'kill -SEGV $$'; do
+        echo "trap 'kill \$!; $end' TERM; \"\$REAL\" \"\$@\" & wait" | fake bad
+        fails_at 1 'SIGTERM has to end the server' --server ./bad <<< server
+    done
+    echo '"$REAL" "$@" & trap "kill $!; trap - TERM; kill $$" TERM; wait' | fake good
+    plays 0 --server ./good <<< server
+}
+
+@test "play: processes that a server leaves behind are found, and killed" {
+    echo 'sleep 99 > /dev/null 2>&1 & exec "$REAL" "$@"' | fake parent
+    fails_at 3 'has left processes behind' --server ./parent $SOON \
+        <<< $'server\nsignal TERM\nexpect exit 0'
+    [ -r /proc/self/task/$$/children ] || skip "no list of children here"
+    echo '(setsid sleep 99 &); exec "$REAL" "$@"' | fake daemon
+    fails_at 1 'has left processes behind' --server ./daemon $SOON <<< server
+}
+
+@test "play: the next server replaces the first, which has to end well" {
+    plays 0 <<< $'server\nA connect\nserver\nA connect\nA send "x"\nA expect "X"'
+    # and only its log counts
+    echo 'echo "this is $3"; exec "$REAL" -p 0' | fake named
+    fails_at 4 'exit status 0' --server ./named \
+        <<< $'server one\nserver two\nsignal TERM\nexpect exit 3'
+    contains "$output" $'the end of its log:\n    this is two\n'
+    echo '"$REAL" "$@" & trap "kill $!; exit 3" TERM; wait' | fake bad
+    fails_at 2 'SIGTERM has to end the server' --server ./bad <<< $'server\nserver'
+}
+
+@test "play: a log that floods, without end or without newline, does no harm" {
+    fake flood <<'END'
+head -c 10000000 /dev/zero | tr '\0' x; echo
+yes flood & flood=$!
+"$REAL" "$@" & trap 'kill $flood $!; wait; exit 0' TERM
+wait
+END
+    plays 0 --server ./flood <<< 'server; A connect; A send "x"; A close; B connect'
+    contains "$output" " more lines"
+    [ ${#output} -lt 200000 ]
+}
+
+@test "play: what is not text in a log is shown as escapes" {
+    fake garbled <<'END'
+printf 'a\0b \033[2J \377\376 \303\050 \302\2332J 中文 \r\n'
+exec "$REAL" "$@"
+END
+    plays 0 --server ./garbled <<< server
+    contains "$output" '│ a b \x1b[2J \xff\xfe \xc3( \xc2\x9b2J 中文 \x0d'
+    fails_at 1 '    a b \x1b[2J \xff\xfe' --server ./garbled \
+        <<< 'server; signal TERM; expect exit 3'
+}
+
+@test "play: a server may close its stdout, or leave it to a child for a while" {
+    fake closed <<'END'
+"$REAL" "$@" > log & until grep listening log; do sleep 0.01; done
+exec > /dev/null 2>&1
+trap 'kill $!; wait; exit 0' TERM; wait
+END
+    plays 0 --server ./closed <<< $'server\nA connect\nA send "x"\nA expect "X"'
+    echo 'sleep 0.1 & exec "$REAL" "$@"' | fake shared
+    plays 0 --server ./shared <<< $'server\nA connect\nsignal TERM\nexpect exit 0'
+}
+
+# ------------------------------------------------------ mistakes and options
+
+@test "play: a mistake in a scene is named by its line, and nothing is started" {
+    echo 'touch started; exec "$REAL" "$@"' | fake server
+    local mistake verb
+    while IFS= read -r mistake; do
+        printf 'server\nA connect\n%b\nA close\n' "$mistake" > demo.play
+        status=0
+        output=$("$PLAY" demo.play 2>&1 < /dev/null 3>&-) || status=$?
+        same "2 demo.play:3" "$status ${output%%: *}" "$mistake"
+        [[ $output != *$'\n'* ]]
+    done <<'END'
+dance
+say
+ask
+A
+A dance
+A send
+A send hello
+A send "hello
+A send ""
+A send 0 x
+A send 5
+A send -5 x
+A send "a" "b"
+A send "a" sometimes
+A send "a" every
+A send "a" every 5
+A send "\\q"
+A send "\\x"
+A send "\\x 4"
+A shut; A send "a"
+A expect hello
+A expect eof now
+A silent
+A silent nans
+A connect here
+A close; A send "a"
+A close; A close
+B send "a"
+Abcdefghijklmnopqrstuvwxyz connect
+crowd
+crowd 0
+crowd many
+crowd send "a"
+crowd expect "a"
+crowd leaves
+crowd 2; crowd leaves; crowd resets
+crowd 2 send "a" now
+see
+see "("
+see "a\\n("
+signal
+signal FOO
+expect
+expect exit
+expect exit 256
+expect exit 0 now
+expect killed
+expect exit 0; signal TERM
+expect exit 0; B connect
+expect exit 0; idle 1s
+type
+type hello
+type eof; type "a"
+idle
+idle 5
+idle -1s
+measure 0s
+memory
+memory some
+limit
+limit 0
+limit 20
+run
+wait 5 s
+wait 9999s
+;
+wait 1ms;; wait 1ms
+server a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l
+wait 1ms\0 and a NUL
+END
+    # and what needs a server before it
+    for verb in 'A connect' 'crowd 3' 'see "x"' 'type "x"' 'signal TERM' \
+        'expect exit 0' 'idle 1s' 'measure 1s' 'memory 5'; do
+        plays 2 <<< "$verb"
+        [[ $output == "scene.play:1: there is no "* ]]
+    done
+    [ ! -e started ]
+}
+
+@test "play: no file, a directory, an empty one, wrong usage: exit 2" {
+    : > empty
+    echo '# a comment' > comment
+    local arguments
+    for arguments in missing . empty comment "" "a b" "--fast x" \
+        "--pace soon x" "--timeout -1 x" "--server"; do
+        # shellcheck disable=SC2086 # they are words
+        run -2 "$PLAY" $arguments < /dev/null 3>&-
+        [ -n "$output" ]
+    done
+    run -2 "$PLAY" missing 3>&-
+    same "play: missing: No such file or directory" "$output"
+    run -0 "$PLAY" --help 3>&-
+    contains "$output" usage
+}
+
+@test "play: DIR/demo.play is for DIR/server, DIR/NAME.play for DIR/NAME" {
+    mkdir lab
+    echo 'echo "this is $0"; exec "$REAL" "$@"' | fake lab/server
+    cp lab/server lab/03b-hello
+    echo $'server\nsee "lab/server"' > lab/demo.play
+    echo $'server\nsee "lab/03b-hello"' > lab/03b-hello.play
+    run -0 "$PLAY" lab/demo.play 3>&-
+    run -0 "$PLAY" "$PWD/lab/03b-hello.play" 3>&-
+    cd lab
+    echo $'server\nsee "server"' > demo.play
+    run -0 "$PLAY" demo.play 3>&-
+    run -0 "$PLAY" - < demo.play 3>&-
+    contains "$output" "-: all as expected"
+}
+
+@test "play: --server or \$SERVER names another program, from where we are" {
+    # so a step's play can show that the step before fails
+    mkdir lab
+    echo 'exec "$REAL" "$@"' | fake lab/new
+    echo 'echo "another one"; exit 1' | fake old
+    printf '%s\n' '# fails on: old' server 'A connect' > lab/new.play
+    run -0 "$PLAY" lab/new.play 3>&-
+    run -1 "$PLAY" --server old lab/new.play 3>&-
+    run -1 "$PLAY" --server ./old lab/new.play 3>&-
+    run -1 env SERVER=old "$PLAY" lab/new.play 3>&-
+    run -0 env SERVER=old "$PLAY" --server lab/new lab/new.play 3>&-
+    run -0 env SERVER= "$PLAY" lab/new.play 3>&-
+}
+
+# ------------------------------------------------------- how play itself ends
+
+LONG='server
+A connect
+A send 3000000 x
+B connect
+wait 9s'
+
+@test "play: Ctrl-C, SIGTERM and SIGHUP end it at once, and all it has started" {
+    local signal
+    for signal in INT=130 TERM=143 HUP=129; do
+        starts <<< "$LONG"
+        within 3 shows 'B connects'
+        kill -s "${signal%=*}" -- "-$PID"
+        ends "${signal#*=}"
+        shows "play: SIG${signal%=*}; the server is ended"
+    done
+}
+
+@test "play: Ctrl-C typed on a terminal leaves it as it was" {
+    echo 'touch started; exec "$REAL" "$@"' | fake marking
+    echo "$LONG" > scene.play
+    on_terminal 80 bash -c 'trap : INT; stty -a > before
+        env MARK="$PWD" "$0" --pace 0 --server ./marking scene.play
+        echo "status $?"
+        stty -a > after' "$PLAY" < <(
+        within 3 test -e started && sleep 0.1 && printf '\003' &&
+            within 3 test -e after)
+    contains "$output" "status 130"
+    same "$(cat before)" "$(cat after)"
+    nothing_left
+}
+
+@test "play: kill -9 at any moment takes the server along" {
+    local seconds
+    for seconds in 0 0.002 0.004 0.006 0.01 0.03; do
+        starts <<< $'server\nA connect\nserver\nA connect\nserver; wait 9s'
+        sleep "$seconds"
+        kill -KILL "$PID"
+        wait "$PID" || true
+        within 2 nothing_left
+    done
+    # a whole family, one of them stopped, and all of play's own group killed
+    echo 'sleep 99 & trap "" TERM HUP; "$REAL" "$@"' | fake family
+    starts --server ./family <<< $'server\nA connect\nsignal STOP\nB connect\nwait 9s'
+    within 3 shows 'B connects'
+    kill -KILL -- "-$PID"
+    wait "$PID" || true
+    within 2 nothing_left
+}
+
+@test "play: a child that play was born with is none of the server's" {
+    echo server > scene.play
+    run -0 bash -c 'sleep 9 > /dev/null 2>&1 & echo $! > pid
+        exec "$0" --server "$REAL" scene.play' "$PLAY" 3>&-
+    kill "$(cat pid)" # it is still there
+}
+
+@test "play: where its output cannot be written it ends, and all it has started" {
+    { echo server; echo A connect; yes 'A send "x"' | head -n 200; echo wait 9s; } \
+        > scene.play
+    run timeout 5 env MARK="$PWD" bash -c \
+        '"$0" --server "$REAL" scene.play | head -n 1; exit "${PIPESTATUS[0]}"' \
+        "$PLAY" 3>&-
+    same "1 " "$status $output" "into head"
+    nothing_left
+    [ -e /dev/full ] || skip "no /dev/full here"
+    run timeout 5 env MARK="$PWD" bash -c \
+        '"$0" --server "$REAL" scene.play > /dev/full' "$PLAY" 3>&-
+    same "1 play: cannot write: No space left on device" "$status $output"
+    nothing_left
+}
+
+@test "play: without stdin, stdout or stderr it plays all the same" {
+    echo $'server\nA connect\nA send "x"\nA expect "X"' > scene.play
+    local closed
+    for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- >&- 2>&-'; do
+        run bash -c "\"\$0\" --step --server \"\$REAL\" scene.play $closed" \
+            "$PLAY" 3>&-
+        same 0 "$status" "with $closed: $output"
+    done
+}
