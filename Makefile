@@ -87,6 +87,7 @@ PERCENT := %
 clean:
 	rm -rf build $(programs)
 
+Makefile: ; # it is made by nobody, also with -B
 .DEFAULT:
 	@echo "There is no '$@' here. Lessons: $(lessons)$(if \
 	    $(steps),; steps: $(steps)). All commands: make"
