@@ -87,8 +87,12 @@ PERCENT := %
 clean:
 	rm -rf build $(programs)
 
-Makefile: ; # it is made by nobody, also with -B
-.DEFAULT:
+# A name that is none of ours: say what there is.
+unknown := $(filter-out help all test clean diff-% test-% $(lessons) \
+           $(numbers) $(steps) $(programs),$(MAKECMDGOALS))
+ifneq ($(unknown),)
+$(unknown):
 	@echo "There is no '$@' here. Lessons: $(lessons)$(if \
 	    $(steps),; steps: $(steps)). All commands: make"
 	@exit 1
+endif
