@@ -114,7 +114,7 @@ static int accept_client(int listener)
     struct sockaddr_in peer;
     socklen_t size = sizeof peer;
     int fd = accept(listener, (struct sockaddr *)&peer, &size);
-    if (fd < 0 && errno != EAGAIN) {
+    if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED) {
         full = errno == EMFILE && highest > listener;
         LOG("accept: %s", strerror(errno));
         usleep(full ? 0 : 10000);
