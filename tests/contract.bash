@@ -96,9 +96,9 @@ answers_after_half_close() {
     scene <<'END'
 server
 A connect
-A send 3000000 "half-close "; A shut
+A send 1000000 "half-close "; A shut
 wait 50ms
-A expect 3000000 "HALF-CLOSE "
+A expect 1000000 "HALF-CLOSE "
 A expect eof
 B connect; B shut
 B expect eof
@@ -248,12 +248,12 @@ serves_others_beside_a_deaf_client() {
     scene <<'END'
 server
 A connect
-A send 30000000 "deaf "
+A send 4000000 "deaf "
 wait 100ms
 B connect
 B send 4000 "hello\n"
 B expect 4000 "HELLO\n"
-A expect 30000000 "DEAF "
+A expect 4000000 "DEAF "
 A send "again\n"
 A expect "AGAIN\n"
 END
@@ -263,10 +263,10 @@ sleeps_beside_a_deaf_client() {
     scene <<'END'
 server
 A connect
-A send 30000000 x
+A send 20000000 x
 wait 100ms
 idle 200ms
-A expect 30000000 X
+A expect 20000000 X
 idle 50ms
 END
 }
@@ -276,17 +276,17 @@ keeps_64_kib_for_a_deaf_client() {
     memory_is_its_own
     scene --timeout 10 <<'END'
 server -q
-crowd 20 send 20000000 x
+crowd 10 send 20000000 x
 wait 150ms
-memory 1700
+memory 1000
 B connect
 B send "hello\n"
 B expect "HELLO\n"
 crowd resets
 wait 50ms
-crowd 20 send 20000000 x
+crowd 10 send 20000000 x
 wait 150ms
-memory 1700
+memory 1000
 END
 }
 
@@ -389,15 +389,15 @@ crowd 100 send 100000 x expect 100000 X
 crowd leaves
 idle 20ms
 memory 1000
-crowd 20 send 20000000 x
+crowd 10 send 20000000 x
 wait 50ms
 crowd resets
 idle 20ms
-crowd 20 send 20000000 x
+crowd 10 send 20000000 x
 wait 50ms
 crowd leaves
 idle 20ms
-crowd 20 send 20000000 x
+crowd 10 send 20000000 x
 wait 50ms
 crowd resets
 idle 20ms
