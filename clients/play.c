@@ -196,6 +196,7 @@ static double started;
 static int signals[2]; /* a pipe: the handler writes, the loop reads */
 
 static _Noreturn void finish(int exit_status);
+static void take_signals(void);
 
 /* ---------------------------------------------------------------- tools */
 
@@ -365,12 +366,11 @@ static void show_bar(void)
    the scene ends, and without a word if the reader has gone (head, less). */
 static void flush(void)
 {
-    if (fflush(stdout) == 0 && !ferror(stdout))
+    if (!ferror(stdout) && fflush(stdout) == 0)
         return;
-    if (errno == EINTR) { /* by a signal, which will be taken */
-        clearerr(stdout);
-        return;
-    }
+    int why = errno;
+    take_signals(); /* one of them may have interrupted us */
+    errno = why;
     if (errno != EPIPE)
         warn("cannot write");
     finish(1);
@@ -671,7 +671,6 @@ static void kill_server(void)
 static void finish(int exit_status)
 {
     kill_server();
-    fflush(stdout);
     hang_up(&guard);
     waitpid(guard_pid, NULL, 0);
     if (exit_status > 128) { /* by this signal: a shell's loop ends, too */
@@ -715,13 +714,13 @@ static void read_log(void)
         log_line();
 }
 
-/* A crash shows at a client first: wait a moment for the server's end. */
+/* A client has lost the server, which may be dying: wait for it a moment. */
 static void take_last_words(void)
 {
     double end = now() + 0.1;
     while (server != 0 && (log_fd >= 0 || !ended) && now() < end) {
         struct pollfd log = { log_fd, POLLIN, 0 };
-        if (poll(&log, 1, 10) > 0)
+        if (poll(&log, 1, 5) > 0)
             read_log();
         reap();
     }
@@ -734,7 +733,6 @@ void fail(const char *format, ...)
 {
     va_list arguments;
     const size_t *paint;
-    take_last_words();
     show_rest_of_log();
     fflush(stdout);
     colours = colours && isatty(STDERR_FILENO);
@@ -898,16 +896,23 @@ static void disconnect(struct player *p, bool reset)
     p->hearing = DEAF;
 }
 
-/* The client is there, or the connection has failed. */
-static void connected(struct player *p)
+static int error_of(int fd)
 {
     int error = 0;
     socklen_t size = sizeof error;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    return error;
+}
+
+/* The client is there, or the connection has failed. */
+static void connected(struct player *p, int error)
+{
     p->connecting = false;
-    getsockopt(p->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     p->was_reset = error == ECONNRESET; /* it was connected, and is no more */
-    if (error != 0 && !p->was_reset)
-        fail("  %s: connect to port %d: %s", p->name, port, strerror(error));
+    if (error == 0 || p->was_reset)
+        return;
+    take_last_words();
+    fail("  %s: connect to port %d: %s", p->name, port, strerror(error));
 }
 
 static void begin_connect(struct player *p)
@@ -927,7 +932,7 @@ static void begin_connect(struct player *p)
     p->connecting = true;
     if (connect(p->fd, (struct sockaddr *)&address, size) < 0 &&
         errno != EINPROGRESS)
-        fail("  %s: connect to port %d: %s", p->name, port, strerror(errno));
+        connected(p, errno);
     getsockname(p->fd, (struct sockaddr *)&address, &size);
     owner[ntohs(address.sin_port)] = (size_t)(p - players) + 1;
 }
@@ -986,6 +991,8 @@ static void unwanted(const struct player *p, const char *came, ssize_t n,
                  errno == ECONNRESET ? "a reset" : strerror(errno));
     else if (n > 0)
         quoted(text, sizeof text, came + good, (size_t)n - good);
+    if (n <= 0)
+        take_last_words();
     if (p->hearing == BYTES && p->heard + good > 0)
         fail("  %s wanted  %s\n  and got  %s after %zu right bytes",
              p->name, wanted_by(p), text, p->heard + good);
@@ -1078,10 +1085,10 @@ static void pump(double seconds)
         read_log();
     for (nfds_t i = 2; i < n; i++) {
         struct player *p = &players[whose[i]];
-        if (fds[i].revents == 0 || p->fd != fds[i].fd)
+        if (fds[i].revents == 0)
             continue;
         if (p->connecting)
-            connected(p);
+            connected(p, error_of(p->fd));
         push(p);
         if (p->hearing != DEAF && (fds[i].revents & ~POLLOUT) != 0)
             hear(p);
@@ -1100,6 +1107,12 @@ static void need_server(void)
 {
     if (server == 0 || ended)
         fail("  the server has gone");
+}
+
+/* SECONDS, or less if --timeout says so. */
+static double within(double seconds)
+{
+    return timeout < seconds ? timeout : seconds;
 }
 
 /* Let SECONDS pass. */
@@ -1163,7 +1176,7 @@ static void end_server(void)
         kill(server, SIGTERM);
         kill(server, SIGCONT); /* if it was stopped */
     }
-    until_ended(timeout < 2 ? timeout : 2);
+    until_ended(within(2));
     if (status != 0 && !(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
         fail("  SIGTERM has to end the server, by itself or with exit 0");
     kill_server();
@@ -1491,8 +1504,11 @@ static void do_type(const struct action *a)
     for (size_t done = 0; done < total(&a->bytes);) {
         size_t n = slice(&a->bytes, done, chunk, sizeof chunk);
         ssize_t typed = write(keyboard, chunk, n);
-        if (typed < 0 && (errno != EAGAIN || now() >= end))
-            fail("  type: %s", strerror(errno));
+        if (typed < 0 && (errno != EAGAIN || now() >= end)) {
+            const char *why = strerror(errno);
+            take_last_words();
+            fail("  type: %s", why);
+        }
         if (typed < 0)
             pump(0.01);
         else
@@ -1575,7 +1591,7 @@ static void do_idle(const struct action *a)
 {
     struct usage used;
     char text[64];
-    double end = now() + 2;
+    double end = now() + within(2);
     pass(0.02);
     do {
         if (!watch(a->seconds, &used))
