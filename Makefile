@@ -59,7 +59,8 @@ $(steps): %: $$(basename $$(wildcard 0*/steps/$$*-*.c)) clients/play
 diff-%:
 	@[ -f $*/server.c ] || { echo 'No lesson $*; there are: $(lessons)'; exit 1; }
 	@[ $(call before,$*) != $* ] || echo '$* is the first lesson.'
-	@diff -up $(colour) $(call before,$*)/server.c $*/server.c || [ $$? = 1 ]
+	@diff -up $(colour) -L $(call before,$*)/server.c -L $*/server.c \
+	    $(call before,$*)/server.c $*/server.c || [ $$? = 1 ]
 
 ## Test (needs bats)
 ##   make test                   build all and test all: two minutes at most
@@ -85,7 +86,7 @@ $(programs): %: %.c $$(filter $$(call lesson_of,$$@)/$$(PERCENT),$$(modules) $$(
 PERCENT := %
 
 clean:
-	rm -rf build $(programs)
+	rm -rf build $(programs) $(addsuffix .dSYM,$(programs))
 
 # A name that is none of ours: say what there is.
 unknown := $(filter-out help all test clean diff-% test-% $(lessons) \

@@ -12,6 +12,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -29,7 +30,7 @@
 enum {
     DEFAULT_PORT = 9002,
     BUFFER_SIZE = 64 * 1024, /* bytes: one turn's read, and the most owed */
-    MAX_FDS = 1024 * 1024,   /* of the table: untouched, it costs nothing */
+    MAX_FDS = 1024 * 1024,   /* table entries; unused, they cost no memory */
 };
 
 struct client {
@@ -39,10 +40,10 @@ struct client {
     size_t owed_size;
 };
 
-enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* what came of it */
+enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* what came of one turn */
 
 static struct client clients[MAX_FDS]; /* by fd; the listener is in it too */
-static int highest;                    /* of the open ones */
+static int highest;                    /* fd in use: nobody looks beyond */
 static bool full;                      /* no fd left: accept nobody now */
 static bool quiet;
 
@@ -87,7 +88,8 @@ static void raise_fd_limit(void)
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max < MAX_FDS ? limit.rlim_max : MAX_FDS;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    while (setrlimit(RLIMIT_NOFILE, &limit) < 0 && limit.rlim_cur > 1024)
+        limit.rlim_cur /= 2; /* macOS allows less than its hard limit */
 }
 
 /* a-z become A-Z, every other byte stays. There is no if in the loop, so the
@@ -99,9 +101,9 @@ static __attribute__((noinline)) void upper(char *bytes, size_t length)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* Take a client off the backlog. Returns its fd or -1: none is there (it may
-   have left again), or there is no fd for it. Then it waits in the backlog
-   until a client leaves; where that cannot be, a nap is better than a spin. */
+/* Take a client off the backlog. Returns its fd, or -1: nobody is there any
+   more, or there is no fd left. Then whoever comes has to wait in the backlog
+   until one of our clients leaves, and we do not ask again before. */
 static int accept_client(int listener)
 {
     struct sockaddr_in peer;
@@ -110,7 +112,8 @@ static int accept_client(int listener)
     if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED) {
         full = errno == EMFILE && highest > listener;
         LOG("accept: %s", strerror(errno));
-        usleep(full ? 0 : 10000);
+        if (!full)
+            usleep(10000); /* nothing tells when there is room: no spin */
     }
     if (fd < 0)
         return -1;
@@ -162,8 +165,8 @@ static enum turn answer(int fd, const char *bytes, size_t length)
     ssize_t n = send(fd, bytes, length, 0);
     size_t sent = n < 0 ? 0 : (size_t)n;
     enum turn turn = n < 0 ? failed(fd, "send") : PROGRESS;
-    if (turn == GONE)
-        return GONE;
+    if (turn == GONE || (turn == WOULD_BLOCK && bytes == c->owed))
+        return turn;
     LOG("%s: send: %zu of %zu bytes", c->name, sent, length);
     if (sent == length) {
         free(c->owed);
@@ -229,7 +232,7 @@ int main(int argc, char **argv)
     raise_fd_limit();
     int listener = highest = listen_on(port);
     clients[listener].open = true;
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* a client may leave the backlog */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* or accept() would wait */
 
     for (;;) {
         bool happened = !full && accept_client(listener) >= 0;

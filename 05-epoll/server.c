@@ -6,13 +6,18 @@
  *
  * Look at arm() and main(): the kernel keeps the list of fds; we tell it only
  * what changed, and it tells us only who is ready. Nobody walks the list.
- * -e: edge-triggered, told once per change and not as long as it is so.
+ * -e: clients edge-triggered, told of each change once, not as long as it
+ * lasts. (The listener stays level-triggered: one accept() a round will do.)
  * The notes: 5 实例 (level-triggered) and the edge-triggered one, put right.
  */
+#ifndef __linux__
+#error "05-epoll needs Linux; the lessons before it work on other systems too"
+#endif
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -31,9 +36,9 @@
 enum {
     DEFAULT_PORT = 9005,
     BUFFER_SIZE = 64 * 1024, /* bytes: one turn's read, and the most owed */
-    MAX_FDS = 1024 * 1024,   /* of the table: untouched, it costs nothing */
-    BATCH = 256,             /* ready fds told per epoll_wait() */
-    TURNS = 4,               /* of one client, edge-triggered, per round */
+    MAX_FDS = 1024 * 1024,   /* table entries; unused, they cost no memory */
+    BATCH = 256,             /* events fetched by one epoll_wait() */
+    TURNS = 4,               /* in a row for one client, with -e */
 };
 
 struct client {
@@ -44,10 +49,10 @@ struct client {
     size_t owed_size;
 };
 
-enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* what came of it */
+enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* what came of one turn */
 
 static struct client clients[MAX_FDS]; /* by fd; the listener is in it too */
-static int highest;                    /* of the open ones */
+static int highest;                    /* fd in use: nobody looks beyond */
 static bool full;                      /* no fd left: accept nobody now */
 static int epoll_fd;
 static bool edge;
@@ -94,7 +99,8 @@ static void raise_fd_limit(void)
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max < MAX_FDS ? limit.rlim_max : MAX_FDS;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    while (setrlimit(RLIMIT_NOFILE, &limit) < 0 && limit.rlim_cur > 1024)
+        limit.rlim_cur /= 2; /* macOS allows less than its hard limit */
 }
 
 /* a-z become A-Z, every other byte stays. There is no if in the loop, so the
@@ -106,9 +112,9 @@ static __attribute__((noinline)) void upper(char *bytes, size_t length)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* Take a client off the backlog. Returns its fd or -1: none is there (it may
-   have left again), or there is no fd for it. Then it waits in the backlog
-   until a client leaves; where that cannot be, a nap is better than a spin. */
+/* Take a client off the backlog. Returns its fd, or -1: nobody is there any
+   more, or there is no fd left. Then whoever comes has to wait in the backlog
+   until one of our clients leaves, and we do not ask again before. */
 static int accept_client(int listener)
 {
     struct sockaddr_in peer;
@@ -117,7 +123,8 @@ static int accept_client(int listener)
     if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED) {
         full = errno == EMFILE && highest > listener;
         LOG("accept: %s", strerror(errno));
-        usleep(full ? 0 : 10000);
+        if (!full)
+            usleep(10000); /* nothing tells when there is room: no spin */
     }
     if (fd < 0)
         return -1;
@@ -169,8 +176,8 @@ static enum turn answer(int fd, const char *bytes, size_t length)
     ssize_t n = send(fd, bytes, length, 0);
     size_t sent = n < 0 ? 0 : (size_t)n;
     enum turn turn = n < 0 ? failed(fd, "send") : PROGRESS;
-    if (turn == GONE)
-        return GONE;
+    if (turn == GONE || (turn == WOULD_BLOCK && bytes == c->owed))
+        return turn;
     LOG("%s: send: %zu of %zu bytes", c->name, sent, length);
     if (sent == length) {
         free(c->owed);
@@ -203,16 +210,16 @@ static enum turn serve(int fd)
     return answer(fd, buffer, (size_t)n);
 }
 
-/* Tell epoll what the fd waits for, if that has changed. This is the one
-   copy of what the kernel remembers; false: the kernel has no memory left. */
+/* Tell epoll what the fd waits for, if that has changed; armed is our copy of
+   what the kernel remembers. ADD fails (false) when it has no room for one
+   more, MOD never. There is no DEL: close() takes the fd off the list. */
 static bool arm(int fd, uint32_t events)
 {
-    uint32_t *armed = &clients[fd].armed;
+    struct client *c = &clients[fd];
     struct epoll_event event = { .events = events, .data.fd = fd };
-    int change = *armed == 0 ? EPOLL_CTL_ADD
-               : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-    bool needed = events != *armed;
-    *armed = events;
+    int change = c->armed == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    bool needed = events != c->armed;
+    c->armed = events;
     return !needed || epoll_ctl(epoll_fd, change, fd, &event) == 0;
 }
 
@@ -226,7 +233,7 @@ static enum turn serve_to_the_edge(int fd)
         if (turn != PROGRESS)
             return turn;
     }
-    struct epoll_event again = { clients[fd].armed, { .fd = fd } };
+    struct epoll_event again = { .events = clients[fd].armed, .data.fd = fd };
     epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &again);
     return PROGRESS;
 }
@@ -234,8 +241,10 @@ static enum turn serve_to_the_edge(int fd)
 static void welcome(int listener)
 {
     int fd = accept_client(listener);
-    if (fd >= 0 && !arm(fd, edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN))
-        close_client(fd);
+    if (fd < 0 || arm(fd, edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN))
+        return;
+    failed(fd, "epoll_ctl");
+    close_client(fd);
 }
 
 static int number(const char *text, int least, int most)
@@ -269,14 +278,14 @@ int main(int argc, char **argv)
     raise_fd_limit();
     int listener = highest = listen_on(port);
     clients[listener].open = true;
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* a client may leave the backlog */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* who came may have left */
 
-    if ((epoll_fd = epoll_create1(0)) < 0)
-        err(1, "epoll_create1");
+    if ((epoll_fd = epoll_create1(0)) < 0 || !arm(listener, EPOLLIN))
+        err(1, "epoll");
 
     for (;;) {
         struct epoll_event ready[BATCH];
-        arm(listener, full ? 0 : EPOLLIN);
+        arm(listener, full ? EPOLLERR : EPOLLIN); /* ERR is always on */
         int n = epoll_wait(epoll_fd, ready, BATCH, -1);
         if (n < 0 && errno == EINTR)
             continue;

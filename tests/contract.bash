@@ -383,8 +383,14 @@ crowd 20 send 20000000 x
 wait 50ms
 crowd resets
 idle 20ms
-crowd 20 send 20000000 x
+crowd 20 send 8000000 x
 wait 50ms
+crowd expect 8000000 X
+crowd leaves
+idle 20ms
+crowd 20 send 8000000 x
+wait 50ms
+crowd expect 8000000 X
 crowd leaves
 idle 20ms
 crowd 20 send 20000000 x

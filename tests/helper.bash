@@ -44,6 +44,7 @@ scene() {
 # own, on a free port: $PORT; its output goes to $LOG, its pid is $PID.
 start_server() {
     LOG=$BATS_TEST_TMPDIR/log
+    : > "$LOG" # not the ready line of one before
     set -m
     # shellcheck disable=SC2086 # FLAGS and SLOWLY are words
     ${SLOWLY:-} "$PROGRAM" -p 0 $FLAGS "$@" > "$LOG" 2>&1 < /dev/null 3>&- &
