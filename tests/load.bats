@@ -109,7 +109,8 @@ wrong() {
     wrong "    return answer(fd, buffer, (size_t)n);" \
         "    return answer(fd, buffer, (size_t)n) == GONE ? GONE : GONE;"
     run -1 load_ -c 3 -n 3
-    contains "$output" "closed after 64 bytes of 192"
+    # told as an end of file, or a reset if the next message was on its way
+    contains "$output" "3 errors"
 }
 
 @test "Ctrl-C ends load at once: what it has so far, exit 130" {
