@@ -97,7 +97,8 @@ on_terminal() {
     shift
     script --version 2>&1 | grep -q util-linux ||
         skip "no script(1) as in util-linux"
-    TERM=xterm run script -qec "stty cols $columns; ${*@Q}" /dev/null 3>&-
+    # script hands the command to $SHELL; what @Q makes of a newline is bash's
+    TERM=xterm SHELL=$BASH run script -qec "stty cols $columns; ${*@Q}" /dev/null 3>&-
     output=${output//$'\r'/}
 }
 
