@@ -1,5 +1,6 @@
 load helper
 load contract
+load steps
 lesson 03-select
 
 @test "03 it listens on 127.0.0.1 alone, at the port it says" { listens_where_it_says; }
@@ -78,4 +79,11 @@ END
 @test "03 100 clients: one recv and one send per message, no more" {
     command -v strace > /dev/null || skip "strace is missing"
     counts_calls
+}
+
+# --------------------------------------------------------- steps and README
+
+@test "03b who comes is told hello; what they say stays in the kernel" {
+    plays 03b-hello
+    survives 03b-hello '"x"' '"hello"'
 }

@@ -50,6 +50,34 @@ functions() {
     same '' "$drifted" "functions that have drifted apart"
 }
 
+@test "what steps take over from elsewhere has the same bytes everywhere" {
+    local name first file
+    mkdir -p "$BATS_TEST_TMPDIR/functions"
+    cd "$ROOT"
+    functions 0*-*/server.c 0*-*/steps/*.c
+    cd "$BATS_TEST_TMPDIR/functions"
+    for name in listen_on listener_at number upper say_bye send_all; do
+        first=
+        for file in "$name"@*; do
+            [ ! -e "$file" ] || cmp "${first:=$file}" "$file"
+        done
+    done
+}
+
+@test "every step has a test, and a line in its lesson's README" {
+    local step lesson name
+    cd "$ROOT"
+    for step in 0*/steps/*.c; do
+        name=$(basename "$step" .c) lesson=${step%%/*}
+        grep -qE "^@test \"${name%%-*} " "tests/$lesson.bats" ||
+            { echo "tests/$lesson.bats has no test of $name"; return 1; }
+        grep -q "${name%%-*}" "$lesson/README.md" ||
+            { echo "$lesson/README.md does not mention $name"; return 1; }
+        [ ! -e "${step%.c}.play" ] || grep -q " plays $name" "tests/$lesson.bats" ||
+            { echo "tests/$lesson.bats does not play $name"; return 1; }
+    done
+}
+
 @test "every lesson's test lists each row of the contract, or says why not" {
     local row file
     for file in "$BATS_TEST_DIRNAME"/0*.bats; do

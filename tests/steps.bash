@@ -1,0 +1,112 @@
+# What the tests of the steps and of the READMEs share. A lesson's file loads
+# it after helper. Steps that are servers are played; those that print what
+# they find are run, and their findings are checked.
+
+# plays STEP: its play goes as it says; and where its first line says
+# "# fails on: OTHER", the same play fails with the step OTHER in its place.
+plays() {
+    local steps=$ROOT/$LESSON/steps other
+    build "$LESSON/steps/$1"
+    run -0 env -u SERVER "$PLAY" --quiet "$steps/$1.play" 3>&-
+    other=$(sed -n '1s/^# fails on: \([^ .,]*\).*/\1/p' "$steps/$1.play")
+    [ -n "$other" ] || return 0
+    build "$LESSON/steps/$other"
+    echo server | SERVER=$steps/$other run -0 "$PLAY" --quiet - 3>&-
+    run -1 "$PLAY" --quiet --timeout 1 --server "$steps/$other" \
+        "$steps/$1.play" 3>&-
+}
+
+# finds STEP [ARG...]: run a step that needs no client. Within 20 s it ends
+# by itself, exit 0; what it prints is in $output.
+finds() {
+    local program=$ROOT/$LESSON/steps/$1
+    build "$LESSON/steps/$1"
+    shift
+    run -0 timeout 20 "$program" "$@" < /dev/null 3>&-
+}
+
+# says REGEX...: each matches a line of $output, one after the other.
+says() {
+    local wanted line=-1
+    for wanted; do
+        until [[ ${lines[++line]} =~ $wanted ]]; do
+            [ "$line" -lt "${#lines[@]}" ] ||
+                { printf 'no line (left): %s\n%s\n' "$wanted" "$output"; return 1; }
+        done
+    done
+}
+
+# survives STEP SENT ANSWER: none of what ends the notes' own servers ends
+# this one, and after it a client that sends SENT still gets ANSWER. All
+# three may be play's BYTES; a step that greets lets GREETING be expected.
+survives() {
+    local steps=$ROOT/$LESSON/steps greeting=
+    build "$LESSON/steps/$1"
+    [ -z "${GREETING:-}" ] || greeting="E expect $GREETING"
+    SERVER=$steps/$1 run -0 "$PLAY" --quiet - 3>&- <<END
+server
+A connect; A send $2; A reset
+B connect; B send $2; B close
+C connect
+C send "\xff"
+C send "!" urgent
+C send 2048 "x"
+D connect; D reset
+wait 50ms
+C close
+E connect
+$greeting
+E send $2
+E expect $3
+E reset
+idle 50ms
+END
+}
+
+# readme_is_true: each command of the README's console blocks, "$ COMMAND",
+# run from the kit's root, prints what stands below it. Times, shares of
+# the CPU, ports, pids and line numbers may differ, as may the width of a
+# gap; "..." stands for anything. What cannot be run here is left out.
+readme_is_true() {
+    local readme=$ROOT/$LESSON/README.md line command='' wanted='' ran=0
+    while IFS= read -r line; do
+        case $line in
+            '$ '*)
+                prints_what_it_says
+                command=${line#\$ } wanted='' ;;
+            *) wanted+=$line$'\n' ;;
+        esac
+    done < <(awk '/^```/ { inside = /console/; next } inside' "$readme")
+    prints_what_it_says
+    [ "$ran" -gt 0 ] || { echo "no command in $readme"; return 1; }
+}
+
+# for readme_is_true: does $command print what is $wanted?
+prints_what_it_says() {
+    [ -n "$command" ] || return 0
+    local tool got pattern
+    read -r tool _ <<< "$command"
+    case $tool in
+        */*) build "$tool" ;;
+        *) command -v "$tool" > /dev/null || return 0 ;;
+    esac
+    ran=$((ran + 1))
+    got=$(cd "$ROOT" && env -u SERVER NO_COLOR=1 timeout 30 \
+        bash -c "$command" 2>&1 < /dev/null 3>&- 4>&- | mask)
+    wanted=$(mask <<< "${wanted%$'\n'}")
+    pattern=$(sed 's/[][\\*?(]/\\&/g; s/\.\.\./*/g' <<< "$wanted")
+    # shellcheck disable=SC2053 # it is a pattern
+    [[ $got == $pattern ]] || {
+        echo "$readme: this is not what \$ $command prints, all masked:"
+        diff -u -L README -L now <(echo "$wanted") <(echo "$got") || true
+        return 1
+    }
+}
+
+# What differs from run to run becomes the same.
+mask() {
+    sed -E 's/127\.0\.0\.1:[0-9]+/127.0.0.1:PORT/g; s/port [0-9]+/port PORT/g
+        s/\.(c|h):[0-9]+/.\1:LINE/g; s/pid [0-9]+/pid PID/g
+        s/[0-9][0-9.,]* ?(ns|us|µs|ms|s|%)($|[^a-zA-Z])/TIME\2/g
+        s/^ +[0-9]+\.[0-9]+ / TIME /; s/ +/ /g; s/ $//'
+}
