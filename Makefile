@@ -21,9 +21,18 @@ server   := $(if $(SERVER),$(abspath $(SERVER)))
 
 play      = SERVER='$(server)' clients/play $(if $(STEP),--step) \
             $(if $(PACE),--pace $(PACE))
-bats      = command -v bats > /dev/null || { echo 'The tests need bats-core:' \
+need_bats = command -v bats > /dev/null || { echo 'The tests need bats-core:' \
             'apt install bats, dnf install bats or brew install bats-core'; \
-            exit 1; }; SERVER='$(server)' bats
+            exit 1; }
+# Tests mostly wait, so some files of them run at once, each one's output in
+# one piece (by -O, where make has it), and awk sums them up.
+suites   := $(patsubst tests/%.bats,test-%,$(wildcard tests/*.bats))
+together  = -k -j$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) \
+            $(if $(filter output-sync,$(.FEATURES)),-O)
+sum_up    = awk '{ print; fflush() } /^1\.\.[0-9]/ { plan += substr($$0, 4) } \
+            /^ok/ { ok++ } /^not ok/ { bad++ } / \# skip/ { skipped++ } \
+            END { printf "%d tests: %d ok, %d skipped, %d failed\n", plan, \
+            ok - skipped, skipped, plan - ok; exit plan == 0 || ok != plan }'
 colour   := $(shell diff --color=auto Makefile Makefile 2> /dev/null && \
             echo --color=auto)
 
@@ -68,12 +77,14 @@ diff-%:
 ##   make test-03-select SERVER=path/to/yours
 ##                               your server in the place of the lesson's
 test: all
-	@$(bats) tests
+	@$(need_bats)
+	@MAKEFLAGS= $(MAKE) -s $(together) $(suites) SERVER='$(server)' 2>&1 | \
+	    $(sum_up)
 
 test-%: $(tools)
 	@[ -f tests/$*.bats ] || { echo 'No tests of $*; there are:' \
 	    $(basename $(notdir $(wildcard tests/*.bats))); exit 1; }
-	@$(bats) tests/$*.bats
+	@$(need_bats); MAKEFLAGS= SERVER='$(server)' bats tests/$*.bats
 
 ## Build
 ##   make all                    everything; CC=clang and CFLAGS=... as usual

@@ -49,10 +49,11 @@ make_() {
     contains "$output" "No tests of 03; there are:"
 }
 
-# A bats that only says what it was asked for.
+# A bats that only says what it was asked for, or what TAP it is given.
 fake_bats() {
     mkdir -p "$BATS_TEST_TMPDIR/bin"
-    printf '#!/bin/sh\necho "bats $* with SERVER=$SERVER"\n' \
+    printf '#!/bin/sh\n%s\n' \
+        "${1:-echo \"bats \$* with SERVER=\$SERVER\"}" \
         > "$BATS_TEST_TMPDIR/bin/bats"
     chmod +x "$BATS_TEST_TMPDIR/bin/bats"
     PATH=$BATS_TEST_TMPDIR/bin:$PATH
@@ -62,8 +63,29 @@ fake_bats() {
     fake_bats
     run -0 make_ -s test-03-select
     same "bats tests/03-select.bats with SERVER=" "$output"
+    run make_ -s test SERVER=05-epoll/server
+    local file
+    for file in "$ROOT"/tests/*.bats; do
+        contains "$output" "bats tests/${file##*/} with SERVER=$ROOT/05-epoll/server"
+    done
+}
+
+@test "make test sums up, and fails where one test failed or did not run" {
+    local files
+    files=$(ls "$ROOT"/tests/*.bats | wc -l)
+    fake_bats 'echo 1..3; echo "ok 1 a"; echo "ok 2 b # skip no c"; echo "ok 3 d"'
     run -0 make_ -s test
-    same "bats tests with SERVER=" "$output"
+    same "$((3 * files)) tests: $((2 * files)) ok, $files skipped, 0 failed" \
+        "${lines[-1]}"
+    fake_bats 'echo 1..2; echo "ok 1 a"; case $* in *03*) echo "not ok 2 b"; exit 1
+        esac; echo "ok 2 b"'
+    run -2 make_ -s test
+    contains "$output" "$((2 * files)) tests: $((2 * files - 1)) ok, 0 skipped, 1 failed"
+    fake_bats 'echo 1..2; echo "ok 1 a"'
+    run -2 make_ -s test
+    contains "$output" "$files failed"
+    fake_bats 'exit 1'
+    run -2 make_ -s test
 }
 
 @test "SERVER=path puts another program in the place of the lesson's server" {
