@@ -5,7 +5,8 @@
  *                  [--server PATH] [--timeout SECONDS] FILE.play
  *
  *     --step      wait for Enter after each sentence, for a class
- *     --pace S    seconds between two lines (0.8 on a terminal, else 0)
+ *     --pace S    seconds between two lines (0.8 on a terminal, else 0); after
+ *                 a sentence as long as it takes to read it, or until Enter
  *     --all       show every line of the log, also of a flood
  *     --quiet     show nothing but what went wrong
  *     --server P  start P in the place of the scene's program (or $SERVER)
@@ -1046,8 +1047,10 @@ static void take_signals(void)
     while (read(signals[0], &number, 1) == 1) {
         if (number == SIGCHLD)
             continue;
+        bool any = server != 0;
+        kill_server(); /* before anything that may block */
         fprintf(stderr, "\nplay: %s%s\n", signal_name(number),
-                server != 0 ? "; the server is ended" : "");
+                any ? "; the server is ended" : "");
         finish(128 + number);
     }
 }
@@ -1135,6 +1138,17 @@ static void settle(void)
     } while (n_lines != before && now() < end);
 }
 
+static _Noreturn void too_late(const struct player *p, double seconds)
+{
+    if (p->connecting)
+        fail("  %s could not connect in %g s", p->name, seconds);
+    if (p->hearing == BYTES && p->heard > 0)
+        fail("  %s wanted  %s\n  and got  only %zu bytes of it in %g s",
+             p->name, wanted_by(p), p->heard, seconds);
+    fail("  %s wanted  %s\n  and got  nothing in %g s", p->name, wanted_by(p),
+         seconds);
+}
+
 /* Until no client waits for anything; who does in the end is told. */
 static void until_heard(double seconds)
 {
@@ -1146,12 +1160,8 @@ static void until_heard(double seconds)
                 waiting = &players[i];
         if (waiting == NULL)
             return;
-        if (now() >= end && waiting->connecting)
-            fail("  %s could not connect in %g s", waiting->name, seconds);
         if (now() >= end)
-            fail("  %s wanted  %s\n  and got  %s%zu bytes of it in %g s",
-                 waiting->name, wanted_by(waiting),
-                 waiting->heard > 0 ? "only " : "", waiting->heard, seconds);
+            too_late(waiting, seconds);
         pump(end - now());
     }
 }
@@ -1303,7 +1313,6 @@ static void need_port(void)
         memory_when_ready = usage.memory;
 }
 
-/* "server" waits until it listens, "run" does not. */
 /* The command, where it is worth seeing: with arguments of the scene. */
 static void show_start(char **argv)
 {
@@ -1318,6 +1327,7 @@ static void show_start(char **argv)
     show_note(text);
 }
 
+/* "server" waits until it listens, "run" does not. */
 static void do_server(const struct action *a)
 {
     if (server != 0)
@@ -1495,12 +1505,17 @@ static void do_crowd_ends(const struct action *a)
     }
 }
 
+/* No bytes: the end of file. */
 static void do_type(const struct action *a)
 {
-    char text[120], chunk[4096];
+    char text[120] = "end of file", chunk[4096];
     double end = now() + timeout;
     need_server();
-    show("type:", "1", TO_SERVER, quoted_bytes(text, sizeof text, &a->bytes));
+    if (total(&a->bytes) > 0)
+        quoted_bytes(text, sizeof text, &a->bytes);
+    else
+        hang_up(&keyboard);
+    show("type:", "1", TO_SERVER, text);
     for (size_t done = 0; done < total(&a->bytes);) {
         size_t n = slice(&a->bytes, done, chunk, sizeof chunk);
         ssize_t typed = write(keyboard, chunk, n);
@@ -1516,12 +1531,6 @@ static void do_type(const struct action *a)
     }
 }
 
-static void do_type_end(const struct action *a)
-{
-    (void)a;
-    show("type:", "1", TO_SERVER, "end of file");
-    hang_up(&keyboard);
-}
 
 static void do_see(const struct action *a)
 {
@@ -1960,8 +1969,6 @@ static void parse_type(struct action *a)
     there.keyboard = !next_is("eof");
     if (there.keyboard)
         a->bytes = need_bytes();
-    else
-        a->act = do_type_end;
 }
 
 /* "say", "ask": all of the line, as it stands. */
@@ -2110,6 +2117,21 @@ static void wait_for_enter(void)
         putchar('\n');
 }
 
+/* Let SECONDS pass, to read; who types Enter has read it. */
+static void let_read(double seconds)
+{
+    struct pollfd in = { STDIN_FILENO, POLLIN, 0 };
+    double end = now() + seconds;
+    char c = 0;
+    if (tcgetpgrp(STDIN_FILENO) != getpgrp())
+        in.fd = -1; /* nobody types here, and a read() would stop us */
+    while (c != '\n' && now() < end) {
+        pump(0.05);
+        if (poll(&in, 1, 0) > 0 && read(in.fd, &c, 1) != 1)
+            return;
+    }
+}
+
 /* Time to read: three words (or nine Chinese characters) a second or so. */
 static double reading_time(const char *text)
 {
@@ -2126,7 +2148,7 @@ static void play_line(const struct action *a)
     if (sentence && step)
         wait_for_enter();
     else if (sentence && pace > 0)
-        pass(reading_time(a->text) * (a->number ? 2 : 1));
+        let_read(reading_time(a->text) * (a->number ? 2 : 1));
     if (a + 1 == actions + n_actions || !a[1].joined)
         settle();
 }
@@ -2152,7 +2174,7 @@ static void verdict(void)
     flush();
 }
 
-static void usage(FILE *to, int exit_status)
+static _Noreturn void usage(FILE *to, int exit_status)
 {
     fputs("usage: play [--step] [--pace SECONDS] [--all] [--quiet]\n"
           "            [--server PATH] [--timeout SECONDS] FILE.play\n"
@@ -2169,7 +2191,6 @@ static double seconds_in(const char *option, const char *text)
     fprintf(stderr, "play: --%s wants seconds, 0 to 3600, not '%s'\n", option,
             text);
     usage(stderr, 2);
-    return 0;
 }
 
 static void read_options(int argc, char **argv)
@@ -2194,7 +2215,7 @@ static void read_options(int argc, char **argv)
         case 'q': quiet = true; break;
         case 'S': program = optarg; break;
         case 't': timeout = seconds_in("timeout", optarg); break;
-        case 'h': usage(stdout, 0); break;
+        case 'h': usage(stdout, 0);
         default: usage(stderr, 2);
         }
     if (optind + 1 != argc)
@@ -2252,6 +2273,8 @@ int main(int argc, char **argv)
         fd = open("/dev/null", O_RDWR);
     while (fd >= 0 && fd <= STDERR_FILENO);
     close(fd);
+    for (fd = STDERR_FILENO + 1; fd < 256; fd++) /* the server's first is 3, */
+        fcntl(fd, F_SETFD, FD_CLOEXEC);          /* whoever has started us */
     read_options(argc, argv);
     parse();
     prepare_screen();

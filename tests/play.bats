@@ -493,6 +493,21 @@ END
     (ulimit -n 99 && fails_at 1 'the system allows 99' <<< $'limit 100\nserver')
 }
 
+@test "play: the server gets no other fds than its three" {
+    echo 'true 2> /dev/null >&7 && echo "7 is open"; echo "looked"
+exec "$REAL" "$@"' | fake looking
+    run -0 "$PLAY" --server ./looking - 3>&- 7> /dev/null <<< $'server\nsee looked'
+    ! grep 'is open' <<< "$output"
+}
+
+@test "play: who types Enter has read the sentence" {
+    printf '%s\n' server "say $(seq -s ' ' 100)" 'A connect' > scene.play
+    # without it: six seconds
+    on_terminal 80 timeout 3 "$PLAY" --pace 0.3 --server "$REAL" scene.play \
+        < <(sleep 0.2; echo; sleep 1) 3>&-
+    contains "$output" "all as expected"
+}
+
 @test "play: run starts a program beside FILE, with arguments, and does not wait" {
     mkdir there
     echo 'sleep 0.05; echo "$# arguments: $*"; exec "$REAL" -p 0' | fake there/program
