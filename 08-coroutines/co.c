@@ -381,7 +381,7 @@ static struct co *first_sleeper_out(void)
 
 static struct watched {
     struct co_queue readers, writers;
-    unsigned armed;    /* POLLIN, POLLOUT: what epoll has been told; our copy */
+    unsigned armed;    /* what epoll has been told: POLLIN, POLLOUT */
     bool non_blocking; /* we have made it so */
 } fds[CO_MAX_FDS];
 static int watching; /* coroutines in all these queues */
@@ -539,7 +539,8 @@ static void watch_for_overflow(void)
     if (done)
         return;
     done = true;
-    stack_t stack = { .ss_sp = handler_stack, .ss_size = sizeof handler_stack };
+    stack_t stack = { .ss_sp = handler_stack,
+                      .ss_size = sizeof handler_stack };
     struct sigaction action = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
     action.sa_sigaction = overflowed;
     if (sigaction(SIGSEGV, NULL, &old) < 0 || old.sa_handler != SIG_DFL ||
@@ -653,7 +654,8 @@ static _Noreturn void enter(void *value)
         co_switch(me->back, me->value);
     co_wake(&me->joiner);
     dead = me->detached ? me : NULL;
-    hop(next_one(), NULL);
+    struct co *to = next_one();
+    hop(to, to->value);
     abort(); /* nobody lets it go on */
 }
 

@@ -31,7 +31,7 @@
               "[-q (no log)]"
 
 /* The module's calls have the shape of the system's; here we take its names
-   away. (In Python: monkey.patch_all(). 08d-crawl leaves that to the linker.) */
+   away. (In Python: from gevent import socket.) */
 #define accept co_accept
 #define close co_close
 #define recv co_recv
