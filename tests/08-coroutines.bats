@@ -1,5 +1,6 @@
 load helper
 load contract
+load steps
 lesson 08-coroutines
 
 @test "08 it listens on 127.0.0.1 alone, at the port it says" { listens_where_it_says; }
@@ -126,4 +127,133 @@ keeps_its_word() {
     start_server -q
     run -0 "$ROOT/08-coroutines/client" -p "$PORT" 3>&-
     contains "$output" "100 clients x 100 messages: 10000 answers, all right"
+}
+
+# --------------------------------------------------------- steps and README
+
+@test "08a each takes what the other one yields, and keeps its place" {
+    finds 08a-yield -s 0.02
+    says 'c1: ready' 'c2: ready' 'makes baozi 0 and 1' 'c1: eats baozi 0$' \
+        'c2: eats baozi 1$' 'makes baozi 2 and 3' 'c1: eats baozi 2$' \
+        'c2: eats baozi 3$' 'c1 has eaten, and has ended' \
+        'A 0, B 1, A 2, B 3, A 4, B 5'
+    # One after the other, however slow the machine: three naps at least.
+    [[ $output =~ 'took '([0-9]+)\.[0-9]' naps' ]] && [ "${BASH_REMATCH[1]}" -ge 3 ]
+}
+
+@test "08b a switch goes from anywhere to anywhere, also out of fifty calls" {
+    finds 08b-switch
+    same $'56 12 78 34\nA1 B1 A2 B2\ndown 50 calls, switch, and up 50 calls again' \
+        "$output"
+}
+
+@test "08c sleeps overlap, joined or not; without a join the end is not reached" {
+    finds 08c-sleep -s 0.05
+    local pair='func1 begins|func2 begins|func2 ends|func1 ends'
+    same "$pair|$pair|10000 sleep|func1 begins|main returns" \
+        "$(sed -E 's/^(func. [a-z]*).*/\1/; s/^(10000 sleep).*/\1/' \
+            <<< "$output" | paste -sd '|')"
+}
+
+@test "08c 10,000 coroutines that sleep cost 5 KiB each at most" {
+    memory_is_its_own
+    [ "$(getconf PAGESIZE)" = 4096 ] || skip "a page is larger here"
+    finds 08c-sleep -s 0.05
+    [[ $output =~ ([0-9]+)\.[0-9]' KiB each' ]] && [ "${BASH_REMATCH[1]}" -lt 5 ]
+}
+
+@test "08e updates are lost across a switch, and not without one or with a lock" {
+    finds 08e-shared
+    says '^no switch .*= +50$' '^a switch in .*= +90 +4 updates lost$' \
+        '^a switch, and a lock .*= +50$'
+}
+
+@test "08f a call costs less than a switch, this less than one by the kernel" {
+    memory_is_its_own # nor is the time
+    finds 08f-cost
+    same 1 "$(awk '{ ns[$1] = $2 } END { print (ns["call"] < ns["coroutine"] &&
+        4 * ns["coroutine"] < ns["thread"] &&
+        4 * ns["coroutine"] < ns["process"]) }' <<< "$output")" "$output"
+}
+
+@test "08g a blocking call stops all five; a helper's does not" {
+    finds 08g-blocking-call -s 0.1
+    same 1 "$(awk '/naps/ { naps[NR] = $(NF - 1) } END { print (naps[1] >= 5 &&
+        naps[2] < 5 && naps[3] < 5) }' <<< "$output")" "$output"
+    says 'in 1 process .*cores' 'in 2 processes .*cores'
+}
+
+# uses_co FILE: build a program that misuses co as FILE says, and run it.
+uses_co() {
+    printf '#include "co.h"\n%s\n' "$1" > "$BATS_TEST_TMPDIR/use.c"
+    # shellcheck disable=SC2086 # they are words
+    "${CC:-cc}" -std=gnu11 -O1 -g ${SANITIZED:+-fsanitize=address} \
+        -I "$ROOT/08-coroutines" -o "$BATS_TEST_TMPDIR/use" \
+        "$BATS_TEST_TMPDIR/use.c" "$ROOT/08-coroutines/co.c" -lm
+    run timeout 10 "$BATS_TEST_TMPDIR/use" 3>&-
+}
+
+@test "08 co: too deep a recursion is told, with the coroutine's name" {
+    memory_is_its_own # a sanitizer tells it in its own words
+    uses_co 'static int deep(int n) { volatile char b[999]; b[0] = (char)n;
+        return n < 0 ? 0 : deep(n + 1) + b[0]; }
+        static void *run(void *v) { deep(0); return v; }
+        int main(void) { co_join(co_spawn("digger", run, 0)); }'
+    [ "$status" -ne 0 ]
+    contains "$output" "co: digger needs more stack"
+}
+
+@test "08 co: all waiting for each other is told, with who waits for whom" {
+    uses_co 'static void *run(void *other) { return co_join(other); }
+        static struct co *a; static void *b(void *v) { return co_join(a); }
+        int main(void) { struct co *x = co_spawn("B", b, 0);
+            a = co_spawn("A", run, x); co_wait(&(struct co_queue){ 0, 0 }); }'
+    [ "$status" -ne 0 ]
+    says deadlock 'A waits for the end of B' 'B waits for the end of A' \
+        'main waits to be woken'
+}
+
+@test "08 co: to resume what has ended is told" {
+    uses_co 'static void *run(void *v) { return v; }
+        int main(void) { struct co *g = co_new("G", run); co_resume(g, 0);
+            co_resume(g, 0); }'
+    [ "$status" -ne 0 ]
+    contains "$output" "G, which has ended"
+}
+
+@test "08 co: who waits for an fd that another one closes fails with EBADF" {
+    uses_co '#include <errno.h>
+        static int s[2]; static void *rd(void *v) { char c;
+            return co_recv(s[0], &c, 1, 0) < 0 && errno == EBADF ? v : 0; }
+        int main(void) { socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+            struct co *a = co_spawn("a", rd, s), *b = co_spawn("b", rd, s);
+            co_pause(); co_close(s[0]);
+            return co_join(a) && co_join(b) ? 0 : 1; }'
+    same 0 "$status" "$output"
+}
+
+@test "08 co: each coroutine keeps its own rounding of floating point" {
+    uses_co '#include <fenv.h>
+        static void *up(void *v) { fesetround(FE_UPWARD); co_yield(v);
+            return fegetround() == FE_UPWARD ? v : 0; }
+        int main(void) { struct co *g = co_new("G", up); co_resume(g, g);
+            int mine = fegetround();
+            return mine == FE_TONEAREST && co_resume(g, 0) ? 0 : 1; }'
+    same 0 "$status" "$output"
+}
+
+@test "08 co: a generator may wait for input, and serve more than one" {
+    uses_co '#include <string.h>
+        static int s[2];
+        static void *bytes(void *v) { char c; while (co_recv(s[0], &c, 1, 0) == 1)
+            v = co_yield((void *)(long)c); return 0; }
+        static void *eat(void *g) { return co_resume(g, 0); }
+        static void *feed(void *v) { for (int i = 0; i < 2; i++) {
+            co_sleep(0.01); co_send(s[1], "ab" + i, 1, 0); } return v; }
+        int main(void) { socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+            struct co *g = co_new("G", bytes); co_spawn("feeder", feed, 0);
+            long a = (long)co_join(co_spawn("first", eat, g));
+            long b = (long)co_join(co_spawn("second", eat, g));
+            co_join_all(); return a == 0x61 && b == 0x62 ? 0 : 1; }'
+    same 0 "$status" "$output"
 }
