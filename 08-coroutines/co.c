@@ -648,6 +648,7 @@ static _Noreturn void enter(void *value)
     }
 #endif
     bury();
+    me->waits = NULL;
     me->value = me->run(value);
     me->waits = ended;
     if (!me->spawned)
