@@ -257,3 +257,32 @@ uses_co() {
             co_join_all(); return a == 0x61 && b == 0x62 ? 0 : 1; }'
     same 0 "$status" "$output"
 }
+
+@test "08d pages come one by one, also in coroutines, and together if patched" {
+    build 08-coroutines/steps/08d-crawl
+    run -0 timeout 20 "$ROOT/08-coroutines/steps/08d-crawl" -s 0.1 3>&-
+    # What stands between the titles: G a GET, r an answer.
+    same "GrGrGr GrGrGr GGGrrr" "$(sed -n 's/^GET.*/G/p; s/.*received from.*/r/p
+        s/^--- [0-9].*/ /p; /two in trouble/q' <<< "$output" | tr -d '\n' |
+        sed 's/ $//')"
+    contains "$output" "127.0.0.1:1: connect: Connection refused"
+    contains "$output" "cut off, 6000 of 12000 bytes"
+    same 12 "$(grep -c 'received from' <<< "$output")" "pages"
+}
+
+@test "08d a page is saved byte for byte" {
+    command -v python3 > /dev/null || skip "python3, the web server, is missing"
+    build 08-coroutines/steps/08d-crawl
+    mkdir "$BATS_TEST_TMPDIR/site"
+    cd "$BATS_TEST_TMPDIR/site"
+    head -c 100000 /dev/urandom > page
+    set -m
+    python3 -u -m http.server --bind 127.0.0.1 0 > ../web 2>&1 3>&- &
+    PID=$! # for teardown
+    set +m
+    within 10 grep -q 'port [0-9]' ../web
+    run -0 timeout 20 "$ROOT/08-coroutines/steps/08d-crawl" -o ../saved \
+        "http://127.0.0.1:$(sed -n 's/.*port \([0-9]*\).*/\1/p' ../web)/page" 3>&-
+    same 3 "$(grep -c '^100000 bytes received' <<< "$output")" "$output"
+    cmp page ../saved
+}
