@@ -38,6 +38,10 @@
 #include <ucontext.h>
 #endif
 
+#ifndef MAP_STACK
+#define MAP_STACK 0 /* macOS */
+#endif
+
 /* Tools that watch memory have to know of our stacks. */
 #ifndef __has_include
 #define __has_include(file) 0
@@ -62,7 +66,6 @@
 
 enum {
     SPARE_STACKS = 64, /* kept for those to come; each holds a page or two */
-    KEPT_SIZE = 4096,  /* bytes at its top: the next one needs them at once */
     BATCH = 256,       /* events fetched by one epoll_wait() */
 };
 
@@ -593,7 +596,9 @@ static void give_back(struct co *co)
     co->older->newer = co->newer; /* main is the oldest, and stays */
     coroutines--;
     if (spares < SPARE_STACKS) {
-        madvise(low, CO_STACK_SIZE - KEPT_SIZE, MADV_DONTNEED);
+        /* but for the page on top, which the next one needs at once */
+        madvise(low, CO_STACK_SIZE - (size_t)sysconf(_SC_PAGESIZE),
+                MADV_DONTNEED);
         co->next = spare;
         spare = co;
         spares++;
