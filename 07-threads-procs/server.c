@@ -263,7 +263,7 @@ static void bury_children(void)
         if (i < alive)
             children[i] = children[--alive];
         if (WIFSIGNALED(status))
-            LOG("process %d: killed by signal %d", (int)pid, WTERMSIG(status));
+            LOG("process %d: killed, signal %d", (int)pid, WTERMSIG(status));
         else
             LOG("process %d: exit status %d", (int)pid, WEXITSTATUS(status));
     }
