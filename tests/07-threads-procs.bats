@@ -435,3 +435,87 @@ END
     contains "$(cat "$BATS_TEST_TMPDIR/out")" "the server has gone"
     same 2 "$(wc -l < "$BATS_TEST_TMPDIR/out")" lines
 }
+
+# --------------------------------------------------------- steps and README
+
+# endings TITLE: the order of the ends under this title, in one line.
+endings() {
+    awk -v title="$1" '!/^ / { mine = $0 == title; next }
+        mine && / (Ending|end)/ { sub(/.* s  /, ""); printf "%s;", $0 }' <<< "$output"
+}
+
+@test "07a join waits for that thread; main's end waits for none" {
+    finds 07a-threads -s 0.05
+    same "Ending Alex;Ending egon;end....;" "$(endings "join both")"
+    same "Ending Alex;end....;Ending egon;" "$(endings "join the first")"
+    same "end....;Ending Alex;Ending egon;" "$(endings "join none")"
+    same "Ending Alex;end....;" "$(endings "join the first, and end")"
+}
+
+@test "07b whom main does not join is cut off, detached or not" {
+    finds 07b-daemon -s 0.05
+    same "end..;" "$(endings "both are daemons")"
+    same "Ending Alex;Ending egon;end..;" "$(endings "Alex, 3 s, is a daemon")"
+    same "Ending Alex;end..;" "$(endings "egon, 5 s, is a daemon")"
+    same "Ending Alex;end..;" "$(endings "egon is detached")"
+    same 8 "$(grep -c Begin <<< "$output")" "begun"
+}
+
+@test "07c without a lock subtractions are lost, with one none is" {
+    finds 07c-race -s 0.02
+    says "no lock +[1-9][0-9]? left" "held +0 left" "without the lock +0 left"
+}
+
+@test "07c ThreadSanitizer finds the race" {
+    echo 'int main(void) { return 0; }' > "$BATS_TEST_TMPDIR/probe.c"
+    "${CC:-cc}" -fsanitize=thread -o "$BATS_TEST_TMPDIR/probe" \
+        "$BATS_TEST_TMPDIR/probe.c" 2> /dev/null &&
+        "$BATS_TEST_TMPDIR/probe" 2> /dev/null ||
+        skip "ThreadSanitizer is missing, or does not run here"
+    run timeout 20 make -s -C "$ROOT" tsan-07c 3>&-
+    contains "$output" "data race"
+    contains "$output" no_lock
+    [ "$status" -ne 0 ]
+}
+
+@test "07d who waits for whom is told, and both cures end" {
+    finds 07d-deadlock -s 0.05
+    says "A then B, against B then A$" "Thread-1 holds A and waits for B" \
+        "Thread-2 holds B and waits for A" "both A then B" "both have ended" \
+        "a lock in hand" "gives . back" "both have ended"
+}
+
+@test "07e a recursive lock counts, and has to be given back as often" {
+    finds 07e-recursive -s 0.03
+    says "plain .*1st: ok, .*for ever" "check .*1st: ok, 2nd: .*deadlock" \
+        "recursive .*1st: ok, 2nd: ok" "once.* busy" "twice.* ok" "give back once" \
+        "1 of 5 .*busy" "give back twice" "5 of 5 .*ok"
+}
+
+@test "07f an event that is cleared too late swallows the next one; a count does not" {
+    finds 07f-event -s 0.03
+    says "5 of 5" "^a flag, and" "4 of 5" "^a count" "5 of 5"
+    same 14 "$(grep -c "oh yeah" <<< "$output")" "words of joy"
+}
+
+@test "07g twenty threads, and never more than five inside" {
+    finds 07g-semaphore -s 0.03
+    same 20 "$(grep -c "is in" <<< "$output")" "threads inside"
+    says "with it 5$" "20 threads, at most 5 at a time"
+}
+
+@test "07h put waits while the queue is full, get while it is empty, join for the work" {
+    finds 07h-queue -s 0.05
+    says "FIFO .*out 34 56 12$" "LIFO .*out 12 56 34$" "out 3 4 5 7$" \
+        "qsize 2, empty 0, full 1" "nowait +Full" "timeout 1 +Full" "put +ok" \
+        "qsize 0, empty 1, full 0" "nowait +Empty" "timeout 1 +Empty" "get +ok" \
+        "still worked on: qsize 0, empty 1" "join +ok, after [1-9]" ValueError
+}
+
+@test "07i a shelf with an end makes the cook wait, and each baozi is eaten once" {
+    finds 07i-producer-consumer -s 0.05
+    says "made 10, eaten 10, most on the shelf 3, .*had to wait" "1000" \
+        "made 10, eaten 10, most .*never waited"
+    same 20 "$(grep -c " eats baozi [0-9]" <<< "$output")" "baozi eaten"
+    same 2 "$(grep -c " eats baozi 7" <<< "$output")" "the eighth, at two meals"
+}
