@@ -519,3 +519,50 @@ endings() {
     same 20 "$(grep -c " eats baozi [0-9]" <<< "$output")" "baozi eaten"
     same 2 "$(grep -c " eats baozi 7" <<< "$output")" "the eighth, at two meals"
 }
+
+@test "07j a process is joined, asked to end, killed; and who outlives a killed parent" {
+    finds 07j-processes -s 0.05
+    says "10 children: 10 pids, 10 times" "still 1$" "alive 1, exit code 0, alive 0" \
+        "code 3$" "code -6$" "terminate: exit code -15" "alive 1; kill: exit code -9" \
+        "lives on"
+    [ "$(uname)" = Linux ] || return 0
+    says "name: baozi" "lives on" "has ended"
+}
+
+@test "07k a pipe does not keep messages apart, a length or a datagram does" {
+    finds 07k-ipc
+    says '"onetwo"' '"one", "two"' 'datagrams: "one", "two"' "Bad file" \
+        '"ping", "pong"' "5 messages, none mixed" "for ever" "close it: end of file"
+}
+
+@test "07l one process owns the dict and the list; to get and to set is two steps" {
+    finds 07l-manager
+    says "13 keys.*: 1$" "ten: 1$" "list has 10" "got and set by ten: 1$" \
+        "added by ten: 10$" "another process: 1$"
+}
+
+@test "07m with a lock both halves stay together; a robust one survives its owner" {
+    finds 07m-process-lock -s 0.05
+    whole=$(grep -cE '^hello world ([0-9]) Finished \1$' <<< "${output#*with a lock}")
+    same 10 "$whole" "whole lines with the lock"
+    without=$(sed '/^with a lock/,$d' <<< "$output")
+    same 0 "$(grep -cE '^hello world ([0-9]) Finished \1$' <<< "$without")" "without"
+    [ "$(uname)" != Darwin ] || return 0
+    says "with a lock" '"Owner died"' '"ok"'
+}
+
+@test "07n a pool's processes are reused; its callbacks run in the parent, if at all" {
+    finds 07n-pool -s 0.05
+    says "apply: 10 tasks.* by [1-5] processes" refused "async: 10 .* by [1-5] " \
+        "callbacks: 10, of them in the parent 10; from its children 10" \
+        "callbacks 0, error callbacks 10" "no join: 0 of 10"
+}
+
+@test "07o the same work by one, by threads, by processes: all of it, and right" {
+    finds 07o-cpu-or-io -s 0.05
+    says "waiting, 1" "4 threads" "4 processes" "primes, 1" "4 threads" \
+        "4 processes" "24 of 24 pieces right"
+    # Waiting uses next to no CPU, counting does.
+    awk '/^primes/ { counts = 1 } / s  / { cpu[counts] += $(NF - 2) }
+        END { exit !(cpu[0] < cpu[1] / 2) }' <<< "$output"
+}
