@@ -243,6 +243,20 @@ has_children() {
     exec 4>&- 5>&- 6>&-
 }
 
+@test "07 process, prefork: Ctrl-C reaches all of them, and one says bye" {
+    for FLAGS in "-m process" "-m prefork -w 3"; do
+        start_server
+        client 4
+        speaks 4
+        kill -INT -- "-$PID"
+        within 2 gone "$PID"
+        ends_with 0 "$PID"
+        same 1 "$(grep -cx bye "$LOG")" "byes"
+        exec 4>&-
+        teardown
+    done
+}
+
 # ended PID: or a zombie, whom its new parent, init, has not waited for yet.
 ended() {
     ! grep -qs '^State:[[:space:]]*[RSDTt]' "/proc/$1/status"
