@@ -16,7 +16,7 @@
  *     a socketpair of datagrams: "one", "two"
  *     a pipe's writing end, read: Bad file descriptor
  *     a socketpair, both ways: "ping", "pong"
- *     a queue (a pipe, and lengths), five processes: 5 messages, none mixed
+ *     a queue (a pipe, and lengths), 5 processes: 5 messages, none mixed
  *     the writer has ended, we still hold its end: nothing, for ever
  *     ... and close it: end of file
  */

@@ -12,7 +12,7 @@
  * The notes: 进程锁 Lock.
  *
  *     without a lock
- *     hello world 0hello world 1hello world 2 ... Finished 0
+ *     hello world 0hello world 1hello world 2... Finished 0
  *      Finished 1
  *     ...
  *     with a lock
