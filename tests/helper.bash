@@ -114,7 +114,7 @@ same() {
 # contains TEXT PART: fail, and print both, where PART is not in TEXT.
 contains() {
     case $1 in
-        *"$2"*) return ;;
+        *"$2"*) return 0 ;;
     esac
     printf 'not in the text\n  wanted: %q\n  in:     %q\n' "$2" "$1"
     return 1

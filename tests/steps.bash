@@ -43,7 +43,8 @@ survives() {
     local steps=$ROOT/$LESSON/steps greeting=
     build "$LESSON/steps/$1"
     [ -z "${GREETING:-}" ] || greeting="E expect $GREETING"
-    SERVER=$steps/$1 run -0 "$PLAY" --quiet - 3>&- <<END
+    SERVER=$steps/$1 run -0 "$PLAY" --quiet - 3>&- < <(
+        sed "${RESTLESS:+s/^idle/wait/}" <<END
 server
 A connect; A send $2; A reset
 B connect; B send $2; B close
@@ -61,6 +62,7 @@ E expect $3
 E reset
 idle 50ms
 END
+    )
 }
 
 # readme_is_true: each command of the README's console blocks, "$ COMMAND",
