@@ -76,7 +76,7 @@ alike() {
         wants_write failed
 }
 
-@test "every step has a test, and a line in its lesson's README" {
+@test "every step has a test, and its place in the READMEs" {
     local step lesson name
     cd "$ROOT"
     for step in 0*/steps/*.c; do
@@ -85,6 +85,8 @@ alike() {
             { echo "tests/$lesson.bats has no test of $name"; return 1; }
         grep -q "${name%%-*}" "$lesson/README.md" ||
             { echo "$lesson/README.md does not mention $name"; return 1; }
+        grep -qF "]($step)" README.md ||
+            { echo "README.md does not lead to $step"; return 1; }
         [ ! -e "${step%.c}.play" ] || grep -q " plays $name" "tests/$lesson.bats" ||
             { echo "tests/$lesson.bats does not play $name"; return 1; }
     done
