@@ -603,7 +603,8 @@ END
     fake flood <<'END'
 head -c 10000000 /dev/zero | tr '\0' x; echo
 yes flood & flood=$!
-"$REAL" "$@" & trap 'kill $flood $!; wait; exit 0' TERM
+trap 'kill $flood $!; wait; exit 0' TERM
+"$REAL" "$@" &
 wait
 END
     plays 0 --server ./flood <<< 'server; A connect; A send "x"; A close; B connect'
