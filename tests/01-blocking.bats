@@ -73,7 +73,7 @@ END
 
 # 01a, once. A row: in the kernel, ours; S, R; time, CPU (ms); slept.
 sees_two_phases() {
-    run -0 timeout 5 "$ROOT/$LESSON/steps/01a-two-phases" -s 0.02 3>&-
+    finds 01a-two-phases -s 0.02
     awk '/^one recv/ { all = $4 }
         sub(/^1 nothing there/, "") {
             ok += $1 == 0 && $2 == 0 && $3 > 4 * $4 && $6 < $5 / 10 && $7 == 1 }
@@ -88,7 +88,6 @@ sees_two_phases() {
 @test "01a recv() sleeps while it waits, and uses the CPU while it copies" {
     [ -r /proc/thread-self/status ] || skip "no /proc/thread-self/status here"
     [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ] || skip "who looks needs a CPU"
-    build "$LESSON/steps/01a-two-phases"
     # On a busy machine it may take some tries, for others want the CPU, too.
     within 15 sees_two_phases || { echo "$output"; return 1; }
 }
@@ -169,6 +168,7 @@ END
 }
 
 @test "01g the kernel's memory is out of reach, and the lowest free fd is next" {
+    memory_is_its_own
     finds 01g-address-space
     says "^0x0 .*SIGSEGV +EFAULT" "variable of ours +ok +1 byte" \
         "kernel's half +SIGSEGV +EFAULT" "^close\(([0-9]+)\)"

@@ -158,7 +158,7 @@ fd_limit_of() {
         skip "the hard limit of open files is $hard, below $1"
 }
 
-# memory_is_its_own: skip where a sanitizer keeps more of it.
+# memory_is_its_own: skip where a sanitizer keeps more of it, and watches it.
 memory_is_its_own() {
     [ -z "${SANITIZED:-}" ] || skip "a sanitizer needs memory for itself"
 }
