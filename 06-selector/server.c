@@ -4,9 +4,9 @@
  *     make 06-selector                                  watch it play a scene
  *     06-selector/server [-p PORT] [-b BACKEND] [-q]    or run it by itself
  *
- * Look at main(): its loop knows neither the listener nor a client, nor
- * whether epoll, kqueue, poll or select (-b) waits. It calls what the key
- * says: welcome() or converse(). selector.h tells the rest.
+ * Look at main(): its loop asks neither who is ready, nor whether it is epoll,
+ * kqueue, poll or select (-b) that waits. It calls what the key says, and that
+ * is welcome() or converse(). What a selector promises stands in selector.h.
  * The notes: selectors 模块, put right.
  */
 #include <arpa/inet.h>
@@ -206,7 +206,8 @@ static enum turn serve(int fd)
 /* A client is ready, for what it waits for: one of the two at a time. */
 static void converse(const struct selector_key *key, int ready)
 {
-    (void)ready; /* serve() knows: it is what the client was waiting for */
+    LOG("converse: fd %d is %s", key->fd,
+        ready == SELECTOR_READ ? "readable" : "writable");
     if (serve(key->fd) == GONE) {
         selector_unregister(selector, key->fd);
         close_client(key->fd);
@@ -219,7 +220,8 @@ static void converse(const struct selector_key *key, int ready)
 /* The backend may have no room for one more: select has FD_SETSIZE bits. */
 static void welcome(const struct selector_key *key, int ready)
 {
-    (void)ready;
+    (void)ready; /* a listener is only ever readable: somebody is there */
+    LOG("welcome: fd %d is readable", key->fd);
     int fd = accept_client(key->fd);
     if (fd < 0 ||
         selector_register(selector, fd, SELECTOR_READ, converse, NULL) == 0)
