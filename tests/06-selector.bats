@@ -225,6 +225,104 @@ keeps() {
 @test "selector.h: what comes of an fd that is closed and still registered" { keeps mistakes; }
 @test "selector.h: to close a selector leaves the fds open, and none behind" { keeps closing; }
 
+# --------------------------------------------------------- steps and README
+
+# lives_without_fds STEP SENT ANSWER: without a free fd it sleeps, serves
+# those who are in, and takes others when there is room.
+lives_without_fds() {
+    build "$LESSON/steps/$1"
+    SERVER=$ROOT/$LESSON/steps/$1 run -0 "$PLAY" --quiet - 3>&- <<END
+limit 10
+server
+A connect
+A send $2
+A expect $3
+crowd 20
+A send $2
+A expect $3
+idle 100ms
+crowd leaves
+idle 50ms
+B connect
+B send $2
+B expect $3
+END
+}
+
+# epoll_ctl_calls STEP: how many it makes for one client and 50 messages.
+epoll_ctl_calls() {
+    local counts=$BATS_TEST_TMPDIR/counts
+    command -v strace > /dev/null || skip "strace is missing"
+    [ "$(uname)" = Linux ] || skip "epoll is Linux's"
+    build "$LESSON/steps/$1"
+    PROGRAM=$ROOT/$LESSON/steps/$1 start_server
+    strace -c -qq -o "$counts" -p "$PID" 3>&- &
+    local strace=$!
+    within 5 is_traced "$PID"
+    exec 4<> "/dev/tcp/127.0.0.1/$PORT"
+    for _ in {1..50}; do
+        echo -n hello >&4
+        IFS= read -r -N 2 -t 5 _ <&4
+    done
+    exec 4>&-
+    kill -INT "$strace"
+    wait "$strace" || true
+    calls "$counts" epoll_ctl
+}
+
+@test "06a each event is handled by its own handler, in order, and a slow one keeps all waiting" {
+    finds 06a-event-queue -s 0.05
+    says 'no event' 'onClick: Open' 'onKeyDown: h' 'onClick: Save' 'saved$' \
+        'onKeyDown: i  \(.* late\)$' 'onClick: Quit' '5 handled, in order$'
+}
+
+@test "06b the backends here, what each one takes, and which one is chosen" {
+    [ "$(uname)" = Linux ] || skip "elsewhere it is kqueue"
+    fd_limit_of 1100
+    finds 06b-which
+    says 'epoll +1, the best +EPERM +readable$' 'kqueue +-$' \
+        'poll +2 +readable +readable$' 'select +3 +readable +ERANGE$' \
+        'selector_open\(NULL\): epoll$' 'without a free fd: poll$'
+}
+
+@test "06c what one callback reads another one answers: ok" {
+    plays 06c-callbacks
+    survives 06c-callbacks '"x"' '"ok"'
+    lives_without_fds 06c-callbacks '"x"' '"ok"'
+}
+
+@test "06c two epoll_ctl() for each message: the registration is modified" {
+    local n
+    n=$(epoll_ctl_calls 06c-callbacks)
+    echo "$n calls for 50 messages"
+    [ "$n" -ge 100 ] && [ "$n" -le 104 ]
+}
+
+@test "06c is no web server: curl takes its ok for no answer" {
+    command -v curl > /dev/null || skip "curl is missing"
+    build "$LESSON/steps/06c-callbacks"
+    PROGRAM=$ROOT/$LESSON/steps/06c-callbacks start_server
+    run -1 curl -sS --max-time 5 "http://127.0.0.1:$PORT/" 3>&-
+    contains "$output" "HTTP/0.9"
+}
+
+@test "06d what comes is sent back; what finds no room is kept until there is some" {
+    plays 06d-echo
+    survives 06d-echo '"x"' '"x"'
+    lives_without_fds 06d-echo '"hello"' '"hello"'
+}
+
+@test "06d no epoll_ctl() for a message whose answer finds room" {
+    local n
+    n=$(epoll_ctl_calls 06d-echo)
+    echo "$n calls for 50 messages"
+    [ "$n" -le 4 ]
+}
+
+@test "06 the README's commands print what it says" {
+    readme_is_true
+}
+
 promises() {
     cat <<'END'
 #include <errno.h>
