@@ -12,7 +12,7 @@
  *
  *     127.0.0.1:40000: connected, 1 in all
  *     127.0.0.1:40000: call_back_reads: 5 bytes
- *     127.0.0.1:40000: call_back_writes: 2 of 2 bytes
+ *     127.0.0.1:40000: call_back_writes: 2 of 2
  *     127.0.0.1:40000: closed: end of file, 0 left
  */
 #include <arpa/inet.h>
@@ -137,7 +137,7 @@ static void call_back_writes(const struct selector_key *key, int ready)
         return;
     }
     size_t sent = n < 0 ? 0 : (size_t)n;
-    LOG("%s: call_back_writes: %zu of %zu bytes", task->name, sent,
+    LOG("%s: call_back_writes: %zu of %zu", task->name, sent,
         task->length);
     task->length -= sent;
     memmove(task->owed, task->owed + sent, task->length);

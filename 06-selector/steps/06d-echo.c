@@ -12,7 +12,7 @@
  *
  *     127.0.0.1:40000: connected, 1 in all
  *     127.0.0.1:40000: call_back_reads: 1000 bytes
- *     127.0.0.1:40000: call_back_writes: 488 of 1000 bytes
+ *     127.0.0.1:40000: call_back_writes: 488 of 1000
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -135,7 +135,7 @@ static void call_back_writes(const struct selector_key *key, int ready)
         return;
     }
     size_t sent = n < 0 ? 0 : (size_t)n;
-    LOG("%s: call_back_writes: %zu of %zu bytes", task->name, sent,
+    LOG("%s: call_back_writes: %zu of %zu", task->name, sent,
         task->length);
     task->length -= sent;
     memmove(task->owed, task->owed + sent, task->length);
