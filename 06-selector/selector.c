@@ -2,9 +2,9 @@
  * selector: one interface over epoll, kqueue, poll and select; what it
  * promises stands in selector.h.
  *
- * Look at the four backends, side by side: open_, change_, wait_ and close_
- * do in each what the lessons 03, 04 and 05 did by hand. The interface, at
- * the end, keeps the keys and has no #ifdef.
+ * Look at the four backends, side by side: open_, change_, wait_ and close_ do
+ * in each what lessons 03, 04 and 05 did by hand. The rest, at the end, keeps
+ * the keys and knows no system call of theirs.
  * The notes: 实战案例 (its DefaultSelector), selectors 模块.
  */
 #include <errno.h>
@@ -33,7 +33,7 @@
 #include "selector.h"
 
 enum {
-    BATCH = 256,    /* events fetched by one epoll_wait() or kevent() */
+    BATCH = 256,     /* events fetched by one epoll_wait() or kevent() */
     FIRST_ROOM = 64, /* table entries, by fd; they double when needed */
 };
 
@@ -180,7 +180,7 @@ static const struct backend kqueue_backend = {
 
 static int open_poll(struct selector *s)
 {
-    s->asked = NULL;
+    (void)s; /* the list grows when it has to */
     return 0;
 }
 
@@ -206,7 +206,7 @@ static int wait_poll(struct selector *s, int timeout_ms)
 {
     int n = poll(s->asked, (nfds_t)(s->highest + 1), timeout_ms);
     for (int fd = 0, left = n; left > 0; fd++) {
-        int events = s->asked[fd].fd < 0 ? 0 : s->asked[fd].revents;
+        int events = s->asked[fd].revents; /* 0 where nobody is */
         found(s, fd, (events & ~POLLOUT ? SELECTOR_READ : 0) |
                      (events & ~POLLIN ? SELECTOR_WRITE : 0));
         left -= events != 0;
@@ -278,6 +278,7 @@ static const struct backend select_backend = {
 
 /* ---------------------------------------------------------- the interface */
 
+/* The best first. (Python has kqueue first; no system has both of itself.) */
 static const struct backend *const backends[] = {
 #ifdef HAVE_EPOLL
     &epoll_backend,
@@ -289,10 +290,11 @@ static const struct backend *const backends[] = {
     &select_backend,
 };
 
+enum { BACKENDS = sizeof backends / sizeof backends[0] };
+
 const char *selector_backend_at(int rank)
 {
-    int count = sizeof backends / sizeof backends[0];
-    return rank < 0 || rank >= count ? NULL : backends[rank]->name;
+    return rank < 0 || rank >= BACKENDS ? NULL : backends[rank]->name;
 }
 
 struct selector *selector_open(const char *backend)
@@ -301,9 +303,8 @@ struct selector *selector_open(const char *backend)
     if (s == NULL)
         return NULL;
     s->highest = -1;
-    errno = EINVAL;
-    int count = sizeof backends / sizeof backends[0];
-    for (int i = 0; i < count; i++) {
+    errno = EINVAL; /* unless one of that name says something else */
+    for (int i = 0; i < BACKENDS; i++) {
         s->backend = backends[i];
         if ((backend == NULL || strcmp(backend, backends[i]->name) == 0) &&
             backends[i]->open(s) >= 0)
@@ -328,8 +329,8 @@ void selector_close(struct selector *s)
     free(s);
 }
 
-/* Is there room for this fd in the tables, now? */
-static bool has_room(struct selector *s, int fd)
+/* Let the tables have an entry for this fd. False: there is no memory. */
+static bool make_room(struct selector *s, int fd)
 {
     size_t room = s->room > 0 ? (size_t)s->room : FIRST_ROOM;
     while (room <= (size_t)fd)
@@ -384,7 +385,7 @@ int selector_register(struct selector *s, int fd, int events,
         return refuse(EEXIST);
     if (fcntl(fd, F_GETFD) < 0) /* poll() and select() would tell too late */
         return -1;
-    if (!has_room(s, fd))
+    if (!make_room(s, fd))
         return refuse(ENOMEM);
     s->slots[fd].registered = true;
     if (selector_modify(s, fd, events, callback, data) == 0)

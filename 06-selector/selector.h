@@ -37,8 +37,8 @@
  * A selector belongs to one thread, and to the process that has opened it: a
  * child of fork() opens its own.
  *
- * What returns int returns -1 where it fails, with the reason in errno, and
- * then nothing has changed. See also: epoll(7), poll(2), select(2), and
+ * What returns int returns -1 where it fails, with the reason in errno; then
+ * all registrations are as before. See also: epoll(7), poll(2), select(2), and
  * kqueue(2) where it is; Stevens, UNIX Network Programming 1, chapter 6.
  */
 #ifndef SELECTOR_H
@@ -103,7 +103,7 @@ int selector_unregister(struct selector *selector, int fd);
    told of the time before is dropped; if it lasts, it is told again.
    An error, or the other side's hang-up, counts as ready for all that the fd
    waits for: the recv() or send() that follows says which it is.
-   Errors: EBADF, see above; ENOMEM. */
+   Errors: EBADF, see above; else what the backend's call says, as ENOMEM. */
 int selector_select(struct selector *selector, int timeout_ms);
 
 /* The next one that is ready. Returns for what: SELECTOR_READ, SELECTOR_WRITE

@@ -27,9 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* In a queue of its own process a handler is a pointer. That it can go through
-   a pipe is because the child is a fork(): the same program, at the same
-   addresses. */
+/* It brings its handler along. (A pointer may go through a pipe only because
+   the user is a fork() of us: the same program, at the same addresses.) */
 struct event {
     void (*handler)(const struct event *);
     const char *what; /* the button, or the key */

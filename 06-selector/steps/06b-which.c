@@ -66,16 +66,6 @@ static void show_choice(const char *when)
     selector_close(selector);
 }
 
-/* Let nobody open one file more. */
-static void leave_no_fd(void)
-{
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = 3; /* 0, 1 and 2 */
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        err(1, "setrlimit");
-}
-
 int main(void)
 {
     static const char *const names[] = { "epoll", "kqueue", "poll", "select" };
@@ -99,6 +89,10 @@ int main(void)
                    "(the limit is below)" : try(names[i], high));
     }
     show_choice("\nselector_open(NULL)");
-    leave_no_fd();
+    struct rlimit none = { .rlim_cur = 3, .rlim_max = limit.rlim_max };
+    if (setrlimit(RLIMIT_NOFILE, &none) < 0)
+        err(1, "setrlimit");
     show_choice("... without a free fd");
+    setrlimit(RLIMIT_NOFILE, &limit);
+    return 0;
 }
