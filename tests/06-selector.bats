@@ -167,15 +167,19 @@ END
 # For Linux there is a library with kqueue(2). Where it is installed (or where
 # CPATH, LIBRARY_PATH and LD_LIBRARY_PATH lead to it) kqueue is tested, too.
 kqueue_flags() {
-    local flags
+    local flags known=$BATS_FILE_TMPDIR/kqueue.flags
     case $(uname) in *BSD | Darwin | DragonFly) return ;; esac
-    flags=$(pkg-config --cflags --libs libkqueue 2> /dev/null) ||
-        flags="-I/usr/include/kqueue -lkqueue"
-    # shellcheck disable=SC2086 # they are words
-    echo '#include <sys/event.h>
-        int main(void) { return kqueue() < 0; }' |
-        "${CC:-cc}" -x c - $flags -o "$BATS_FILE_TMPDIR/kqueue" 2> /dev/null &&
-        "$BATS_FILE_TMPDIR/kqueue" && echo "-DSELECTOR_KQUEUE $flags"
+    if [ ! -e "$known" ]; then
+        flags=$(pkg-config --cflags --libs libkqueue 2> /dev/null) ||
+            flags="-I/usr/include/kqueue -lkqueue"
+        # shellcheck disable=SC2086 # they are words
+        echo '#include <sys/event.h>
+            int main(void) { return kqueue() < 0; }' |
+            "${CC:-cc}" -x c - $flags -o "${known%.flags}" 2> /dev/null &&
+            "${known%.flags}" || flags=
+        echo "${flags:+-DSELECTOR_KQUEUE $flags}" > "$known"
+    fi
+    cat "$known"
 }
 
 has_kqueue() {
