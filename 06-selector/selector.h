@@ -4,7 +4,7 @@
  *
  *     static void hear(const struct selector_key *key, int ready)
  *     {
- *         ... recv(key->fd, ...) will not wait now ...
+ *         ... recv(key->fd, ...), for there is something to receive ...
  *     }
  *
  *     struct selector *selector = selector_open(NULL);
@@ -19,7 +19,9 @@
  *     }
  *
  * A selector tells of a state as long as it lasts (level-triggered): what a
- * callback leaves unread is told again by the next selector_select().
+ * callback leaves unread is told again by the next selector_select(). What is
+ * told was so when that one looked; other callbacks have been called since, so
+ * let the fds be non-blocking (O_NONBLOCK).
  *
  * A callback may do anything to any fd: register, modify, unregister it, close
  * it, select anew; also to one that is ready and has not had its turn. Once

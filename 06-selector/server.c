@@ -231,6 +231,17 @@ static void welcome(const struct selector_key *key, int ready)
     close_client(fd);
 }
 
+/* With this backend; with NULL, the best. */
+static void open_selector(const char *backend)
+{
+    selector = selector_open(backend);
+    if (selector == NULL && errno == EINVAL)
+        errx(2, "'%s' is not a backend here; make 06b lists them\n%s",
+             backend, USAGE);
+    if (selector == NULL)
+        err(1, "selector_open");
+}
+
 static int number(const char *text, int least, int most)
 {
     char *end;
@@ -261,16 +272,14 @@ int main(int argc, char **argv)
     signal(SIGINT, say_bye);
     signal(SIGTERM, say_bye);
     raise_fd_limit();
-    if ((selector = selector_open(backend)) == NULL && errno == EINVAL)
-        errx(2, "'%s' is not a backend here; make 06b lists them\n%s",
-             backend, USAGE);
+    open_selector(backend);
     int listener = highest = listen_on(port);
     clients[listener].open = true;
     fcntl(listener, F_SETFL, O_NONBLOCK); /* who came may have left */
 
-    if (selector == NULL || selector_register(selector, listener,
-                                SELECTOR_READ, welcome, NULL) < 0)
-        err(1, "selector");
+    if (selector_register(selector, listener, SELECTOR_READ, welcome, NULL)
+        < 0)
+        err(1, "selector_register");
 
     for (;;) {
         struct selector_key key;
