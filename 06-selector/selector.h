@@ -23,18 +23,18 @@
  * told was so when that one looked; other callbacks have been called since, so
  * let the fds be non-blocking (O_NONBLOCK).
  *
- * A callback may do anything to any fd: register, modify, unregister it, close
+ * A callback may do anything to any fd: register, modify, unregister and close
  * it, select anew; also to one that is ready and has not had its turn. Once
  * unregistered, an fd gets no more turns; and if its number is given to
  * another file and registered again before the turn would have come, the new
  * owner does not get what was meant for the old one. It may not close the
  * selector whose loop it is called from, unless that loop then ends.
  *
- * First unregister an fd, then close it. The selector cannot see a close(),
- * and what comes of an fd that is closed and still registered differs: epoll
- * and kqueue never mention it again, poll says that it is ready, with select
- * each selector_select() fails (EBADF). And epoll watches the file, not the
- * number: as long as a dup() or a child has it open, epoll goes on about it.
+ * First unregister an fd, then close it. The selector cannot see a close(): the
+ * number stays registered (EEXIST), and what the next selector_select() makes
+ * of it differs. epoll and kqueue do not mention it, poll says that it is
+ * ready, select fails (EBADF). And epoll watches the file, not the number: as
+ * long as a dup() or a child has it open, epoll goes on about it.
  *
  * A selector belongs to one thread, and to the process that has opened it: a
  * child of fork() opens its own.

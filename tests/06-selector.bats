@@ -773,6 +773,8 @@ static void mistakes(void)
               selector_next(s, &key) == 0);
     else
         CHECK(round_of(0) == (is("poll") ? READ : 0));
+    CHECK(dup(p[1]) == p[0] && FAILS(add(p[0], READ), EEXIST));
+    close(p[0]);
     CHECK(selector_unregister(s, p[0]) == 0 && round_of(0) == 0);
     CHECK(pipe(p) == 0 && add(p[0], READ) == 0 && round_of(0) == 0);
     CHECK(write(p[1], "x", 1) == 1 && round_of(1000) == READ);
