@@ -30,11 +30,11 @@
  * owner does not get what was meant for the old one. It may not close the
  * selector whose loop it is called from, unless that loop then ends.
  *
- * First unregister an fd, then close it. The selector cannot see a close(): the
- * number stays registered (EEXIST), and what the next selector_select() makes
- * of it differs. epoll and kqueue do not mention it, poll says that it is
- * ready, select fails (EBADF). And epoll watches the file, not the number: as
- * long as a dup() or a child has it open, epoll goes on about it.
+ * First unregister an fd, then close it. The selector cannot see a close():
+ * the number stays registered (EEXIST), and what the next selector_select()
+ * makes of it differs. epoll and kqueue do not mention it, poll says that it
+ * is ready, select fails (EBADF). And epoll watches the file, not the number:
+ * as long as a dup() or a child has it open, epoll goes on about it.
  *
  * A selector belongs to one thread, and to the process that has opened it: a
  * child of fork() opens its own.
