@@ -5,7 +5,7 @@
  * Look at the four backends, side by side: open_, change_, wait_ and close_ do
  * in each what lessons 03, 04 and 05 did by hand. The rest, at the end, keeps
  * the keys and knows no system call of theirs.
- * The notes: 实战案例 (its DefaultSelector), selectors 模块.
+ * The notes: 通用写法 (Selector), selectors 模块.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
  * at the loop in main(): it knows neither clicks nor keys, it calls what the
  * event brings along. And look at Save, whose handler is slow: there is one
  * loop, so what happens meanwhile has to wait.
- * The notes: 事件驱动模型.
+ * The notes: 事件驱动与异步IO (事件驱动模型).
  *
  *     0.0 s  no event: the loop sleeps
  *     0.2 s  onClick: Open

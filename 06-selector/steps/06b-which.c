@@ -7,7 +7,7 @@
  * open, now. epoll and kqueue need an fd for the list that they keep; poll and
  * select do not. The columns show what each one makes of two files that can
  * be read: a device without states, and a pipe with a high number.
- * The notes: 实战案例 (选择级别), selectors 模块.
+ * The notes: 通用写法 (Selector), selectors 模块.
  *
  *     backend  here         /dev/null  fd 1024
  *     epoll    1, the best  EPERM      readable
