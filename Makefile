@@ -16,7 +16,7 @@ steps    := $(foreach s,$(wildcard 0*-*/steps/*.c),$(firstword \
             $(subst -, ,$(notdir $s))))
 numbers  := $(foreach l,$(lessons),$(firstword $(subst -, ,$l)))
 lesson_of = $(firstword $(subst /, ,$1))
-before    = $(shell ls -d 0*-*/ | tr -d / | grep -B1 -x '$1' | head -n 1)
+step_file = $(wildcard 0*-*/steps/$1-*.c)
 server   := $(if $(SERVER),$(abspath $(SERVER)))
 
 play      = SERVER='$(server)' clients/play $(if $(STEP),--step) \
@@ -60,16 +60,27 @@ $(lessons): %: %/server %/client $(tools)
 
 $(numbers): %: $$(firstword $$(filter $$@-$$(PERCENT),$(lessons)))
 
-$(steps): %: $$(basename $$(wildcard 0*/steps/$$*-*.c)) clients/play
+$(steps): %: $$(basename $$(call step_file,$$*)) clients/play
 	@if [ -f $<.play ]; then $(play) $<.play; else $<; fi
 
 ## Compare
 ##   make diff-04-poll           what lesson 04 changed since 03
+##   make diff-03c               what a step changed since the one before
+##   make diff-02d-03k           ... or since any other
 diff-%:
-	@[ -f $*/server.c ] || { echo 'No lesson $*; there are: $(lessons)'; exit 1; }
-	@[ $(call before,$*) != $* ] || echo '$* is the first lesson.'
-	@diff -up $(colour) -L $(call before,$*)/server.c -L $*/server.c \
-	    $(call before,$*)/server.c $*/server.c || [ $$? = 1 ]
+	@set -- $(call sides,$*); \
+	[ $$# -gt 0 ] || { echo 'No lesson or step $*; there are: $(lessons)$(if \
+	    $(steps), $(steps))'; exit 1; }; \
+	[ $$# -gt 1 ] || { echo '$* is the first of its kind.'; exit; }; \
+	diff -up $(colour) -L $$1 -L $$2 $$1 $$2 || [ $$? = 1 ]
+
+# The two files to compare; one, where nothing is before it; or none.
+sides      = $(or $(call up_to,$(wildcard 0*-*/server.c),$(wildcard \
+             $1/server.c)),$(call up_to,$(wildcard $(dir $(call \
+             step_file,$1))*.c),$(call step_file,$1)),$(call \
+             both,$(foreach s,$(subst -, ,$1),$(call step_file,$s))))
+up_to      = $(if $2,$(shell printf '%s\n' $(sort $1) | grep -B1 -x '$2'))
+both       = $(if $(filter 2,$(words $1)),$1)
 
 ## Test (needs bats)
 ##   make test                   build all and test all: two minutes at most

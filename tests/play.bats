@@ -574,7 +574,8 @@ END
         echo "trap 'kill \$!; $end' TERM; \"\$REAL\" \"\$@\" & wait" | fake bad
         fails_at 1 'SIGTERM has to end the server' --server ./bad <<< server
     done
-    echo '"$REAL" "$@" & trap "kill $!; trap - TERM; kill $$" TERM; wait' | fake good
+    echo "trap 'kill \$!; trap - TERM; kill \$\$' TERM; \"\$REAL\" \"\$@\" & wait" |
+        fake good
     plays 0 --server ./good <<< server
 }
 
@@ -594,7 +595,7 @@ END
     fails_at 4 'exit status 0' --server ./named \
         <<< $'server one\nserver two\nsignal TERM\nexpect exit 3'
     contains "$output" $'the end of its log:\n    this is two\n'
-    echo '"$REAL" "$@" & trap "kill $!; exit 3" TERM; wait' | fake bad
+    echo "trap 'kill \$!; exit 3' TERM; \"\$REAL\" \"\$@\" & wait" | fake bad
     fails_at 2 'SIGTERM has to end the server' --server ./bad <<< $'server\nserver\nwait 1ms'
 }
 
@@ -602,7 +603,8 @@ END
     fake flood <<'END'
 head -c 10000000 /dev/zero | tr '\0' x; echo
 yes flood & flood=$!
-"$REAL" "$@" & trap 'kill $flood $!; wait; exit 0' TERM
+trap 'kill $flood $!; wait; exit 0' TERM
+"$REAL" "$@" &
 wait
 END
     plays 0 --server ./flood <<< 'server; A connect; A send "x"; A close; B connect'
