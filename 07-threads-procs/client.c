@@ -3,7 +3,7 @@
  *
  *     07-threads-procs/client [-p PORT] [-c CONNECTIONS] [-n MESSAGES]
  *
- * Look at converse(): connect, send, receive, check, one after the other, as
+ * Look at talk(): connect, send, receive, check, one after the other, as
  * if there were no other connection. Whoever waits, waits alone. What threads
  * share, the counts at the end, is written under a lock.
  * The notes: 测试客户端 (100 threads, 100 messages each), put right.
@@ -194,7 +194,7 @@ static void check_end(int fd)
 }
 
 /* One thread: a conversation from its start to its end. */
-static void *converse(void *its_number)
+static void *talk(void *its_number)
 {
     int i = *(int *)its_number, j = 0;
     int fd = connected_socket();
@@ -270,7 +270,7 @@ int main(int argc, char **argv)
     double start = now_ms();
     for (int i = 0; i < connections; i++) {
         numbers[i] = i;
-        int error = pthread_create(&threads[i], &small, converse, &numbers[i]);
+        int error = pthread_create(&threads[i], &small, talk, &numbers[i]);
         if (error != 0)
             errx(1, "pthread_create, number %d of %d: %s; try fewer with -c",
                  i + 1, connections, strerror(error));
