@@ -96,6 +96,12 @@ static void init(struct queue *q, enum kind kind, int maxsize)
     pthread_cond_init(&q->changed, NULL);
 }
 
+static void destroy(struct queue *q)
+{
+    pthread_mutex_destroy(&q->lock);
+    pthread_cond_destroy(&q->changed);
+}
+
 static bool is_full(const struct queue *q)
 {
     return q->size == (q->maxsize > 0 ? q->maxsize : ROOM);
@@ -200,6 +206,7 @@ static void order(const char *name, enum kind kind, const int *in, int n)
     while (get(&queue, &out, 0))
         printf(" %d", out);
     putchar('\n');
+    destroy(&queue);
 }
 
 static void *get_in_2_s(void *unused)
@@ -255,6 +262,7 @@ static void put_to_a_full_one(void)
     tell("put", put(&queue, 3, FOREVER) ? "ok" : "Full", begin,
          ", when somebody has taken one");
     pthread_join(other, NULL);
+    destroy(&queue);
 }
 
 static void get_from_an_empty_one(void)
@@ -271,6 +279,7 @@ static void get_from_an_empty_one(void)
     tell("get", get(&queue, &item, FOREVER) ? "ok" : "Empty", begin,
          ", when somebody has put one");
     pthread_join(other, NULL);
+    destroy(&queue);
 }
 
 static void join_an_empty_one(void)
@@ -289,6 +298,7 @@ static void join_an_empty_one(void)
     pthread_join(other, NULL);
     printf("  %-20s %s\n", "task_done once more",
            task_done(&queue) ? "ok" : "ValueError");
+    destroy(&queue);
 }
 
 int main(int argc, char **argv)

@@ -151,6 +151,7 @@ static void owner_dies(void)
     pthread_mutex_unlock(lock);
     printf("it goes on: the one after it gets \"%s\"\n",
            result(pthread_mutex_lock(lock)));
+    pthread_mutex_unlock(lock);
 }
 #endif
 
