@@ -87,6 +87,7 @@ both       = $(if $(filter 2,$(words $1)),$1)
 ##   make test-03-select         one lesson
 ##   make test-03-select SERVER=path/to/yours
 ##                               your server in the place of the lesson's
+##   make tsan-07c               a step under ThreadSanitizer: does it race?
 test: all
 	@$(need_bats)
 	@MAKEFLAGS= $(MAKE) -s $(together) $(suites) SERVER='$(server)' 2>&1 | \
@@ -96,6 +97,14 @@ test-%: $(tools)
 	@[ -f tests/$*.bats ] || { echo 'No tests of $*; there are:' \
 	    $(basename $(notdir $(wildcard tests/*.bats))); exit 1; }
 	@$(need_bats); MAKEFLAGS= SERVER='$(server)' bats tests/$*.bats
+
+# Threads that nobody joins are no mistake in a step that is about them.
+tsan-%:
+	@set -- $(wildcard 0*/steps/$*-*.c) && [ -n "$$1" ] || \
+	    { echo 'No step $*; there are: $(steps)'; exit 1; }; \
+	mkdir -p build && $(CC) -std=gnu11 -O1 -g -fsanitize=thread -pthread \
+	    -o build/tsan-$* "$$1" && \
+	TSAN_OPTIONS="report_thread_leaks=0 $$TSAN_OPTIONS" build/tsan-$*
 
 ## Build
 ##   make all                    everything; CC=clang and CFLAGS=... as usual
@@ -111,7 +120,7 @@ clean:
 	rm -rf build $(programs) $(addsuffix .dSYM,$(programs))
 
 # A name that is none of ours: say what there is.
-unknown := $(filter-out help all test clean diff-% test-% $(lessons) \
+unknown := $(filter-out help all test clean diff-% test-% tsan-% $(lessons) \
            $(numbers) $(steps) $(programs),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):
