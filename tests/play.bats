@@ -455,6 +455,24 @@ END
         <<< $'server\nsignal TERM\nwait 50ms\nsignal TERM'
 }
 
+@test "play: signal NAME A goes to the process that serves A" {
+    [ -r /proc/net/tcp ] || skip "/proc does not tell who serves whom"
+    echo '"$REAL" "$@" & wait $!; echo "it ended: $?"; exec sleep 9' | fake parent
+    plays 0 --server ./parent <<'END'
+server
+A connect
+A send "x"
+A expect "X"
+signal KILL A
+A expect eof
+see "it ended: 137"
+END
+    fails_at 3 "can be seen to serve A" \
+        <<< $'server; A connect; A send "x"; A expect "X"; A shut\nA expect eof\nsignal KILL A'
+    run -2 "$PLAY" - 3>&- <<< $'server\nsignal KILL A'
+    contains "$output" "-:2: A is not connected"
+}
+
 @test "play: STOP and CONT are no reason to end" {
     fake tired <<'END'
 trap 'exit 0' CONT
