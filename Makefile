@@ -53,7 +53,7 @@ $(lessons): %: %/server %/client $(tools)
 	@$(play) $@/demo.play
 	@echo
 	@echo 'Next:  $@/server             in one terminal, and'
-	@echo '       $@/client             in two others; type, then Ctrl-D'
+	@echo '       $@/client             in another one or two'
 	@echo '       less $@/server.c      its first lines say where to look'
 	@echo '       make diff-$@          what is new since the lesson before'
 	@echo '       make test-$@          what a server has to stand'
