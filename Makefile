@@ -46,8 +46,9 @@ help:
 ## Watch
 ##   make 03-select              build lesson 03 and play its scene (or: make 03)
 ##   make 03-select STEP=1       ... waiting for Enter after each sentence
-##   make 03-select PACE=0.3     ... this many seconds between two lines
-##   make 03d                    play one step of a lesson, where it has some
+##   make 03-select PACE=0.3     ... this many seconds between two lines (0.8);
+##                               Enter ends a pause
+##   make 03d                    play or run one step of a lesson
 ##   clients/load -p 9003        100 clients at once on the server there; -h
 $(lessons): %: %/server %/client $(tools)
 	@$(play) $@/demo.play
@@ -55,6 +56,7 @@ $(lessons): %: %/server %/client $(tools)
 	@echo 'Next:  $@/server             in one terminal, and'
 	@echo '       $@/client             in another one or two'
 	@echo '       less $@/server.c      its first lines say where to look'
+	@echo '       less $@/README.md     its steps, and what the notes say'
 	@echo '       make diff-$@          what is new since the lesson before'
 	@echo '       make test-$@          what a server has to stand'
 
@@ -62,6 +64,7 @@ $(numbers): %: $$(firstword $$(filter $$@-$$(PERCENT),$(lessons)))
 
 $(steps): %: $$(basename $$(call step_file,$$*)) clients/play
 	@if [ -f $<.play ]; then $(play) $<.play; else $<; fi
+	@[ ! -t 1 ] || printf '\nNext:  less %s.c\n       make diff-%s\n' $< $@
 
 ## Compare
 ##   make diff-04-poll           what lesson 04 changed since 03

@@ -80,7 +80,7 @@ sees_two_phases() {
         sub(/^1 one missing/, "") {
             ok += $1 == all - 1 && $2 == 0 && $3 > 4 * $4 && $6 < $5 / 10 &&
                 $7 == 0 }
-        sub(/^2 all there/, "") {
+        sub(/^2 all copied/, "") {
             ok += $1 == 0 && $2 == all && $4 > 4 * $3 && $6 > $5 / 2 && $7 == 0 }
         END { exit ok != 3 || all < 65536 }' <<< "$output"
 }

@@ -14,7 +14,7 @@
  *                     in kernel      ours    S    R  time/ms   CPU/ms  slept
  *     1 nothing there         0         0   20    0    212.7      0.0      1
  *     1 one missing    16777215         0   20    0    206.6      0.0      0
- *     2 all there             0  16777216    0  149      1.6      1.4      0
+ *     2 all copied           0  16777216    0  149      1.6      1.4      0
  *     S, R: how often it was seen asleep, and running (or queued for a CPU);
  *     slept: how often it has given up the CPU by itself
  */
@@ -188,7 +188,7 @@ int main(int argc, char **argv)
     from = look();
     if (send(sender, theirs, 1, 0) != 1)
         err(1, "send");
-    watch("2 all there", from, 0);
+    watch("2 all copied", from, 0);
     puts("S, R: how often it was seen asleep, and running (or queued for a "
          "CPU);\n"
          "slept: how often it has given up the CPU by itself");

@@ -10,7 +10,7 @@
  * The notes: 三. IO multiplexing(IO多路复用).
  *
  *     fd 4: accept
- *     fd 4 asks: how late is it?
+ *     fd 4 asks: what time is it?
  *     answer fd 4:
  */
 #include <arpa/inet.h>

@@ -8,7 +8,7 @@
  * nobody waits for it. Your line goes to the client who has waited longest.
  * The notes: 三. IO multiplexing(IO多路复用), put right.
  *
- *     fd 4 asks: how late is it?
+ *     fd 4 asks: what time is it?
  *     answer fd 4:
  *     fd 5: accept
  */

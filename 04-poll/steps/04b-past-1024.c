@@ -6,7 +6,7 @@
  * Only the last of them has something. Look at who sets the limit: of poll()
  * it is the number of files that we may open; of select() it is FD_SETSIZE,
  * the bits of an fd_set, whatever we may open. The set belongs to the C
- * library: Linux itself takes a longer row of bits, and says so.
+ * library: Linux itself takes a longer row of bits.
  * The notes: (2)poll简介; Poll, which takes the limit away.
  *
  *     poll, 1100 fds, the highest is 1103   1 ready: fd 1103

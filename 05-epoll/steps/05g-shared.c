@@ -11,7 +11,7 @@
  * The notes: (3)epoll简介, "thread-safe at last". So is each call of all three
  * kinds; what is left to us is that one event be one thread's work.
  *
- *     Threads told, of 2                    a byte   a second        MOD
+ *     Threads told, of 2                    a byte     another        MOD
  *     both at one epoll
  *       level                                    2          2          2
  *       edge                                     1          2          2
@@ -141,7 +141,7 @@ int main(void)
     if (access("/proc/self/task", R_OK) < 0)
         err(1, "/proc/self/task, to see who sleeps");
     printf("%-33s%11s%11s%11s\n", "Threads told, of 2", "a byte",
-           "a second", "MOD");
+           "another", "MOD");
     puts("both at one epoll");
     row("level", true, 0);
     row("edge", true, EPOLLET);
