@@ -70,6 +70,7 @@
 #include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <regex.h>

@@ -156,7 +156,7 @@ int main(int argc, char **argv)
 {
     double second = 0.2;
     if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
-                     (second = atof(argv[2])) <= 0))
+                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
         errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
     useconds_t nap = (useconds_t)(second * 1e6 / LOOKS) + 1;
 

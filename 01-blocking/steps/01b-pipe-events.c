@@ -34,7 +34,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 4096 /* bytes: what a pipe is made of */ };
+enum { MOST = 64 * 1024 }; /* bytes: no page is larger */
+#define PAGE ((int)sysconf(_SC_PAGESIZE)) /* what a pipe is made of */
 
 static double second = 0.2, start;
 
@@ -77,7 +78,7 @@ static int bytes_in(int pipe_end)
 
 static int take(int fd, size_t most)
 {
-    char bytes[PAGE];
+    char bytes[MOST];
     ssize_t n = read(fd, bytes, most);
     if (n < 0)
         err(1, "read");
@@ -86,7 +87,7 @@ static int take(int fd, size_t most)
 
 static int give(int fd, size_t length)
 {
-    static const char bytes[PAGE];
+    static const char bytes[MOST];
     if (write(fd, bytes, length) != (ssize_t)length)
         err(1, "write");
     return (int)length;
@@ -95,20 +96,20 @@ static int give(int fd, size_t length)
 static void be_b(int fd, pid_t a)
 {
     TELL("B: reads an empty pipe, and sleeps");
-    int total = take(fd, PAGE), n = 0;
+    int total = take(fd, (size_t)PAGE), n = 0;
     TELL("B: NOT EMPTY: wakes up with %d bytes", total);
     nap(), nap();
     TELL("B: A's state: %c. Reads 1 byte", state_of(a));
     total += take(fd, 1);
     nap();
     TELL("B: A's state: %c. Reads %d bytes", state_of(a), PAGE - 1);
-    total += take(fd, PAGE - 1);
+    total += take(fd, (size_t)PAGE - 1);
     nap();
     while (bytes_in(fd) > 0)
-        n += take(fd, PAGE);
+        n += take(fd, (size_t)PAGE);
     TELL("B: EMPTY after %d bytes; reads on, and sleeps", n);
     total += n;
-    n = take(fd, PAGE);
+    n = take(fd, (size_t)PAGE);
     TELL("B: END OF FILE: wakes up with %d bytes, after %d in all", n, total);
 }
 
@@ -119,10 +120,10 @@ static void be_a(int fd, pid_t b)
     int total = give(fd, 5);
     nap();
     while (poll(&(struct pollfd){ fd, POLLOUT, 0 }, 1, 0) > 0)
-        total += give(fd, PAGE);
+        total += give(fd, (size_t)PAGE);
     TELL("A: FULL at %d bytes: writes %d more, and sleeps", bytes_in(fd),
          PAGE);
-    total += give(fd, PAGE);
+    total += give(fd, (size_t)PAGE);
     TELL("A: NOT FULL: wakes up, %d bytes are written", PAGE);
     nap(), nap();
     TELL("A: B's state: %c. Closes, after %d bytes in all", state_of(b),
@@ -133,7 +134,7 @@ static void be_a(int fd, pid_t b)
 int main(int argc, char **argv)
 {
     if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
-                     (second = atof(argv[2])) <= 0))
+                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
         errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN); /* or a write that nobody will read kills us */

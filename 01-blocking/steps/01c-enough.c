@@ -113,7 +113,7 @@ static void datagram(int fd, size_t size)
 int main(int argc, char **argv)
 {
     if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
-                     (second = atof(argv[2])) <= 0))
+                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
         errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
 
     printf("TCP: \"ab\" at 0.0 s, \"cd\" at %.1f s, the end at %.1f s\n",

@@ -6,8 +6,8 @@
  * n is no maximum of connections: it counts those that nobody has accepted
  * yet. Linux lets in one more than n, and lowers n to net.core.somaxconn. Who
  * finds no room is not refused, but goes on trying. SO_REUSEADDR lets a server
- * bind a port where its predecessor's connections are in TIME_WAIT, if both
- * have set it; it does not let two listen at the same port.
+ * bind a port where its predecessor's connections are in TIME_WAIT, on Linux
+ * if both have set it; it does not let two listen at the same port.
  * The notes: 5 实例:客户端发送数据 服务端将接收的数据返回给客户端.
  *
  *     50 connect, and are accepted as they come

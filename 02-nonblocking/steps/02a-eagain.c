@@ -19,6 +19,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -93,7 +94,7 @@ static int connected_to(int listener)
 int main(int argc, char **argv)
 {
     if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
-                     (second = atof(argv[2])) < 0.001))
+                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
         errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
     sigaction(SIGALRM, &(struct sigaction){ .sa_handler = caught }, NULL);
     signal(SIGPIPE, SIG_IGN); /* send() is to fail, not to end us */
@@ -120,7 +121,7 @@ int main(int argc, char **argv)
     alarms_every(0);
     TELL("recv, MSG_DONTWAIT", recv(fd, bytes, sizeof bytes, MSG_DONTWAIT));
     send(peer, "!", 1, 0);
-    TELL("poll, a byte on its way", let_come(fd)); /* it blocks, all the same */
+    TELL("poll, a byte on its way", let_come(fd)); /* it still blocks */
     TELL("recv, a byte there", recv(fd, bytes, sizeof bytes, 0));
     int other = dup(fd);
     fcntl(fd, F_SETFL, O_NONBLOCK);

@@ -193,7 +193,7 @@ int main(int argc, char **argv)
         case 'b': accepted_blocks = true; break;
         default: errx(2, USAGE);
         }
-    if (optind < argc || second < 0.001 || second > 60)
+    if (optind < argc || !(second >= 0.001 && second <= 60))
         errx(2, USAGE);
     struct timespec nap = { .tv_sec = (time_t)(4 * second) };
     nap.tv_nsec = (long)((4 * second - (double)nap.tv_sec) * 1e9);

@@ -162,7 +162,7 @@ struct request {
     bool last;          /* so we say */
 };
 
-/* Read the lines after the first; false: they are none that RFC 9112 allows.
+/* Read the lines after the first; false: one has no name, or no Host, or two.
    We read no body: where one may follow, no next request can be found. */
 static bool read_fields(struct request *r, char **rest)
 {
@@ -192,6 +192,8 @@ static const char *judge(char *header, size_t size, struct request *r)
     char *rest;
     header[size - 1] = '\0';
     bool valid = strlen(header) == size - 1; /* no zero byte before that */
+    for (char *cr = header; (cr = strchr(cr, '\r')) != NULL; cr++)
+        valid &= cr[1] == '\n' || cr + 2 == header + size; /* no CR alone */
     char *line = strtok_r(header, "\r\n", &rest);
     if (!valid || line == NULL ||
         sscanf(line, "%15[!-~] %n%*[!-~]%n HTTP/1.%1[0-9]%n", r->method,
@@ -206,7 +208,8 @@ static const char *judge(char *header, size_t size, struct request *r)
     if (strncasecmp(r->path, "http://", 7) == 0) /* as to a proxy */
         r->path += 7 + strcspn(r->path + 7, "/");
     r->path[strcspn(r->path, "?")] = '\0';
-    return strcmp(r->path, "/") == 0 ? "200 OK" : "404 Not Found";
+    bool found = strcmp(r->path, "/") == 0 || *r->path == '\0';
+    return found ? "200 OK" : "404 Not Found";
 }
 
 /* Write the answer to the next request, if its header is all there. */

@@ -145,7 +145,7 @@ static void wait_for(bool comes, const char *what, struct timeval *timeout)
 int main(int argc, char **argv)
 {
     if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
-                     (second = atof(argv[2])) <= 0))
+                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
         errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
     setvbuf(stdout, NULL, _IOLBF, 0);
 

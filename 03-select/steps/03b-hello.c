@@ -67,6 +67,9 @@ static void welcome(int listener)
     int fd = accept(listener, NULL, NULL);
     if (fd < 0) {
         LOG("accept: %s", strerror(errno));
+        if (newest >= 0)
+            close(newest); /* its fd may be what is wanted */
+        newest = -1;
         usleep(10000); /* it may fail again: a nap is better than a spin */
         return;
     }

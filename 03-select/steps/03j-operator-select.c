@@ -163,6 +163,8 @@ static void take_answer(void)
 
 int main(int argc, char **argv)
 {
+    if (fcntl(STDIN_FILENO, F_GETFD) < 0)
+        open("/dev/null", O_RDONLY); /* or the listener were fd 0 */
     int listener = listener_at(8801, argc, argv);
     fcntl(listener, F_SETFL, O_NONBLOCK); /* who came may have left */
     FD_SET(listener, &inputs);

@@ -4,10 +4,10 @@
  *     make 04c      or:  04-poll/steps/04c-two-threads [-s SECONDS (0.2)]
  *
  * SECONDS: for so long a thread has to sleep on, to be believed. Two threads
- * may well poll one fd. But close() wakes nobody who polls it, and the number
- * goes to the next file: who wakes then is told of that one. Look at the cure:
- * tell the thread first, over a pipe that it polls too, and close what it has
- * left.
+ * may well poll one fd. But close() wakes nobody who polls it (on Linux; POSIX
+ * leaves it open), and the number goes to the next file: who wakes then is
+ * told of that one. Look at the cure: tell the thread first, over a pipe that
+ * it polls too, and close what it has left.
  * The notes: (1)select简介, (2)poll简介, both on 线程安全.
  *
  *     two threads poll fd 3
@@ -29,6 +29,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -119,13 +120,14 @@ static int connection(int *fd)
 int main(int argc, char **argv)
 {
     if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
-                     (second = atof(argv[2])) <= 0))
+                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
         errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
 
     struct sleeper one, two;
     int fd, stop[2], peer = connection(&fd);
     char text[8] = "";
     setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGPIPE, SIG_IGN); /* where close() does close at once */
 
     printf("two threads poll fd %d\n", fd);
     start(&one, fd, -1);

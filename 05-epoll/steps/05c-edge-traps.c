@@ -170,7 +170,8 @@ int main(int argc, char **argv)
 
     for (;;) {
         struct epoll_event ready[BATCH];
-        int n = epoll_wait(epoll_fd, ready, BATCH, -1);
+        int n = epoll_wait(epoll_fd, ready, BATCH,
+                           knocking && !full ? 0 : -1);
         if (n < 0 && errno != EINTR)
             err(1, "epoll_wait");
         if (n > 0)
@@ -183,7 +184,7 @@ int main(int argc, char **argv)
                 while (serve(fd))
                     continue; /* one who never pauses keeps us: see 05d */
         }
-        while (knocking && !full)
+        if (knocking && !full) /* one a round: in turn with the others */
             knocking = welcome(listener);
     }
 }

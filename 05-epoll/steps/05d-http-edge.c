@@ -166,7 +166,7 @@ struct request {
     bool last;          /* so we say */
 };
 
-/* Read the lines after the first; false: they are none that RFC 9112 allows.
+/* Read the lines after the first; false: one has no name, or no Host, or two.
    We read no body: where one may follow, no next request can be found. */
 static bool read_fields(struct request *r, char **rest)
 {
@@ -196,6 +196,8 @@ static const char *judge(char *header, size_t size, struct request *r)
     char *rest;
     header[size - 1] = '\0';
     bool valid = strlen(header) == size - 1; /* no zero byte before that */
+    for (char *cr = header; (cr = strchr(cr, '\r')) != NULL; cr++)
+        valid &= cr[1] == '\n' || cr + 2 == header + size; /* no CR alone */
     char *line = strtok_r(header, "\r\n", &rest);
     if (!valid || line == NULL ||
         sscanf(line, "%15[!-~] %n%*[!-~]%n HTTP/1.%1[0-9]%n", r->method,
@@ -210,7 +212,8 @@ static const char *judge(char *header, size_t size, struct request *r)
     if (strncasecmp(r->path, "http://", 7) == 0) /* as to a proxy */
         r->path += 7 + strcspn(r->path + 7, "/");
     r->path[strcspn(r->path, "?")] = '\0';
-    return strcmp(r->path, "/") == 0 ? "200 OK" : "404 Not Found";
+    bool found = strcmp(r->path, "/") == 0 || *r->path == '\0';
+    return found ? "200 OK" : "404 Not Found";
 }
 
 /* Write the answer to the next request, if its header is all there. */
@@ -400,7 +403,8 @@ int main(int argc, char **argv)
         struct epoll_event ready[BATCH];
         happened = false;
         made[EPOLL_WAIT]++;
-        int n = epoll_wait(epoll_fd, ready, BATCH, -1);
+        int n = epoll_wait(epoll_fd, ready, BATCH,
+                           knocking && !full ? 0 : -1);
         if (n < 0 && errno != EINTR)
             err(1, "epoll_wait");
         for (int i = 0; i < n; i++) {
@@ -410,7 +414,7 @@ int main(int argc, char **argv)
             else if (serve_to_the_edge(fd) == GONE)
                 close_client(fd);
         }
-        while (knocking && !full) /* last: no fd of this batch is taken anew */
-            knocking = welcome(listener) != WOULD_BLOCK;
+        if (knocking && !full) /* last: no fd of this batch is taken anew; */
+            knocking = welcome(listener) != WOULD_BLOCK; /* and one a round */
     }
 }

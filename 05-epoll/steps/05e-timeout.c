@@ -167,7 +167,7 @@ int main(int argc, char **argv)
         int ms = told ? -1 : (int)(QUIET * second * 1000);
         int n = epoll_wait(epoll_fd, ready, BATCH, ms);
         if (n < 0 && errno == EINTR)
-            continue;
+            continue; /* the wait begins anew, too */
         if (n < 0)
             err(1, "epoll_wait");
         told = n == 0;

@@ -262,7 +262,7 @@ static void print_results(const struct row *row, int count)
             bars(&row[i], kind, most);
 }
 
-/* Raise our limit of open files; return how many fds there can be. */
+/* Set our limit of open files; return how many fds there can be. */
 static int room_for(int most)
 {
     struct rlimit limit;

@@ -72,7 +72,7 @@ static void nap(double seconds)
 static void take_options(int argc, char **argv)
 {
     if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
-                     (second = atof(argv[2])) <= 0))
+                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
         errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
     setvbuf(stdout, NULL, _IOLBF, 0);
     start = now();
