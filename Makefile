@@ -16,7 +16,7 @@ steps    := $(foreach s,$(wildcard 0*-*/steps/*.c),$(firstword \
             $(subst -, ,$(notdir $s))))
 numbers  := $(foreach l,$(lessons),$(firstword $(subst -, ,$l)))
 lesson_of = $(firstword $(subst /, ,$1))
-before    = $(shell ls -d 0*-*/ | tr -d / | grep -B1 -x '$1' | head -n 1)
+step_file = $(wildcard 0*-*/steps/$1-*.c)
 server   := $(if $(SERVER),$(abspath $(SERVER)))
 
 play      = SERVER='$(server)' clients/play $(if $(STEP),--step) \
@@ -46,36 +46,51 @@ help:
 ## Watch
 ##   make 03-select              build lesson 03 and play its scene (or: make 03)
 ##   make 03-select STEP=1       ... waiting for Enter after each sentence
-##   make 03-select PACE=0.3     ... this many seconds between two lines
-##   make 03d                    play one step of a lesson, where it has some
+##   make 03-select PACE=0.3     ... this many seconds between two lines (0.8);
+##                               Enter ends a pause
+##   make 03d                    play or run one step of a lesson
 ##   clients/load -p 9003        100 clients at once on the server there; -h
 $(lessons): %: %/server %/client $(tools)
 	@$(play) $@/demo.play
 	@echo
 	@echo 'Next:  $@/server             in one terminal, and'
-	@echo '       $@/client             in two others; type, then Ctrl-D'
+	@echo '       $@/client             in another one or two'
 	@echo '       less $@/server.c      its first lines say where to look'
+	@echo '       less $@/README.md     its steps, and what the notes say'
 	@echo '       make diff-$@          what is new since the lesson before'
 	@echo '       make test-$@          what a server has to stand'
 
 $(numbers): %: $$(firstword $$(filter $$@-$$(PERCENT),$(lessons)))
 
-$(steps): %: $$(basename $$(wildcard 0*/steps/$$*-*.c)) clients/play
+$(steps): %: $$(basename $$(call step_file,$$*)) clients/play
 	@if [ -f $<.play ]; then $(play) $<.play; else $<; fi
+	@[ ! -t 1 ] || printf '\nNext:  less %s.c\n       make diff-%s\n' $< $@
 
 ## Compare
 ##   make diff-04-poll           what lesson 04 changed since 03
+##   make diff-03c               what a step changed since the one before
+##   make diff-02d-03k           ... or since any other
 diff-%:
-	@[ -f $*/server.c ] || { echo 'No lesson $*; there are: $(lessons)'; exit 1; }
-	@[ $(call before,$*) != $* ] || echo '$* is the first lesson.'
-	@diff -up $(colour) -L $(call before,$*)/server.c -L $*/server.c \
-	    $(call before,$*)/server.c $*/server.c || [ $$? = 1 ]
+	@set -- $(call sides,$*); \
+	[ $$# -gt 0 ] || { echo 'No lesson or step $*; there are: $(lessons)$(if \
+	    $(steps), $(steps))'; exit 1; }; \
+	[ $$# -gt 1 ] || { echo '$* is the first of its kind.'; exit; }; \
+	diff -up $(colour) -L $$1 -L $$2 $$1 $$2 || [ $$? = 1 ]
+
+# The two files to compare; one, where nothing is before it; or none.
+sides      = $(or $(call up_to,$(wildcard 0*-*/server.c),$(wildcard \
+             $1/server.c)),$(call up_to,$(wildcard $(dir $(call \
+             step_file,$1))*.c),$(call step_file,$1)),$(call \
+             both,$(foreach s,$(subst -, ,$1),$(call step_file,$s))))
+up_to      = $(if $2,$(shell printf '%s\n' $(sort $1) | grep -B1 -x '$2'))
+both       = $(if $(filter 2,$(words $1)),$1)
 
 ## Test (needs bats)
 ##   make test                   build all and test all: two minutes at most
 ##   make test-03-select         one lesson
 ##   make test-03-select SERVER=path/to/yours
 ##                               your server in the place of the lesson's
+##   make tsan-07c               a step under ThreadSanitizer: does it race?
 test: all
 	@$(need_bats)
 	@MAKEFLAGS= $(MAKE) -s $(together) $(suites) SERVER='$(server)' 2>&1 | \
@@ -85,6 +100,14 @@ test-%: $(tools)
 	@[ -f tests/$*.bats ] || { echo 'No tests of $*; there are:' \
 	    $(basename $(notdir $(wildcard tests/*.bats))); exit 1; }
 	@$(need_bats); MAKEFLAGS= SERVER='$(server)' bats tests/$*.bats
+
+# Threads that nobody joins are no mistake in a step that is about them.
+tsan-%:
+	@set -- $(wildcard 0*/steps/$*-*.c) && [ -n "$$1" ] || \
+	    { echo 'No step $*; there are: $(steps)'; exit 1; }; \
+	mkdir -p build && $(CC) -std=gnu11 -O1 -g -fsanitize=thread -pthread \
+	    -o build/tsan-$* "$$1" && \
+	TSAN_OPTIONS="report_thread_leaks=0 $$TSAN_OPTIONS" build/tsan-$*
 
 ## Build
 ##   make all                    everything; CC=clang and CFLAGS=... as usual
@@ -100,7 +123,7 @@ clean:
 	rm -rf build $(programs) $(addsuffix .dSYM,$(programs))
 
 # A name that is none of ours: say what there is.
-unknown := $(filter-out help all test clean diff-% test-% $(lessons) \
+unknown := $(filter-out help all test clean diff-% test-% tsan-% $(lessons) \
            $(numbers) $(steps) $(programs),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):

@@ -45,6 +45,7 @@
  *     see "REGEX"               the log must show it (regex(7), extended);
  *                               lines that an earlier see has passed are past
  *     signal NAME               TERM, INT, STOP, CONT, ... to the server
+ *     signal NAME A             ... to that process of it which serves A
  *     expect exit N             it ends by itself, with this status;
  *     expect killed NAME        it is ended by this signal
  *     idle TIME                 it must come to rest, within 2 s or so, and
@@ -69,6 +70,7 @@
 #include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <regex.h>
@@ -1551,6 +1553,88 @@ static void do_see(const struct action *a)
     }
 }
 
+#ifdef __linux__
+/* The number that the kernel gave the server's end of A's connection. */
+static unsigned long inode_of(const struct player *p)
+{
+    char line[512];
+    unsigned from, to, state;
+    unsigned long inode, found = 0;
+    struct sockaddr_in own;
+    socklen_t size = sizeof own;
+    FILE *f = fopen("/proc/net/tcp", "r");
+    if (getsockname(p->fd, (struct sockaddr *)&own, &size) < 0)
+        own.sin_port = 0;
+    while (f != NULL && found == 0 && fgets(line, sizeof line, f) != NULL)
+        if (sscanf(line, "%*d: %*x:%x %*x:%x %x %*s %*s %*s %*u %*u %lu",
+                   &from, &to, &state, &inode) == 4 &&
+            from == (unsigned)port && to == ntohs(own.sin_port))
+            found = inode;
+    if (f != NULL)
+        fclose(f);
+    return found;
+}
+
+static bool holds(pid_t pid, unsigned long inode)
+{
+    char name[300], target[64], wanted[64];
+    struct dirent *entry;
+    bool found = false;
+    snprintf(wanted, sizeof wanted, "socket:[%lu]", inode);
+    snprintf(name, sizeof name, "/proc/%d/fd", (int)pid);
+    DIR *fds = opendir(name);
+    while (fds != NULL && !found && (entry = readdir(fds)) != NULL) {
+        snprintf(name, sizeof name, "/proc/%d/fd/%.20s", (int)pid,
+                 entry->d_name);
+        ssize_t n = readlink(name, target, sizeof target - 1);
+        target[n < 0 ? 0 : n] = '\0';
+        found = strcmp(target, wanted) == 0;
+    }
+    if (fds != NULL)
+        closedir(fds);
+    return found;
+}
+
+/* The process of the server's group that holds A's connection, or 0. */
+static pid_t process_serving(const struct player *p)
+{
+    struct dirent *entry;
+    pid_t found = 0;
+    unsigned long inode = inode_of(p);
+    DIR *processes = inode == 0 ? NULL : opendir("/proc");
+    while (processes != NULL && (entry = readdir(processes)) != NULL) {
+        pid_t pid = (pid_t)atol(entry->d_name);
+        if (pid > 0 && getpgid(pid) == server && holds(pid, inode))
+            found = pid;
+    }
+    if (processes != NULL)
+        closedir(processes);
+    return found;
+}
+#else
+static pid_t process_serving(const struct player *p) /* not to be had here */
+{
+    (void)p;
+    return 0;
+}
+#endif
+
+/* To whom it is that serves the client; that may be all of the server. */
+static void do_signal_to(const struct action *a)
+{
+    char text[64];
+    need_server();
+    pid_t pid = process_serving(&players[a->who]);
+    if (pid == 0)
+        fail("  no process of the server can be seen to serve %s",
+             players[a->who].name);
+    snprintf(text, sizeof text, "%s, to %s's process", a->text,
+             players[a->who].name);
+    show("signal:", "1", TO_SERVER, text);
+    may_end = may_end || pid == server;
+    kill(pid, (int)a->number);
+}
+
 static void do_signal(const struct action *a)
 {
     need_server();
@@ -1934,10 +2018,18 @@ static void parse_time(struct action *a)
     a->seconds = need_time();
 }
 
+static size_t player_named(const char *name);
+
 static void parse_signal(struct action *a)
 {
     a->text = at < n_words ? words[at].text : "";
     a->number = need_signal();
+    if (at == n_words)
+        return;
+    a->who = player_named(next_word("a client"));
+    a->act = do_signal_to;
+    if (!players[a->who].connecting)
+        mistake("%s is not connected at this point", players[a->who].name);
 }
 
 static void parse_expect(struct action *a)

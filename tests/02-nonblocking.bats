@@ -1,5 +1,6 @@
 load helper
 load contract
+load steps
 lesson 02-nonblocking
 
 # Left out of the contract, for this is what never waiting means: it does not
@@ -80,3 +81,75 @@ usage() {
     refuses 2 -i soon
     contains "$output" soon
 }
+
+# --- steps and README
+
+@test "02a EAGAIN is neither the end nor a reset; what is accepted blocks" {
+    finds 02a-eagain -s 0.02
+    says 'listener: blocks' 'nobody there +-1 EINTR' \
+        'listener: O_NONBLOCK' 'nobody there +-1 EAGAIN' 'client there +[0-9]'
+    [ "$(uname)" != Linux ] ||
+        says 'accepted: blocks' 'recv, nothing there +-1 EINTR'
+    says 'MSG_DONTWAIT +-1 EAGAIN' 'accepted: O_NONBLOCK' 'dup.*O_NONBLOCK' \
+        'recv, nothing there +-1 EAGAIN' 'hello there +5 ' \
+        'does not read: [0-9]{4,} bytes' 'no room +-1 EAGAIN' \
+        'recv +-1 ECONNRESET' 'send +-1 EPIPE' 'no more' 'recv +0 '
+}
+
+@test "02b others are served and work is done beside a silent and a deaf client" {
+    plays 02b-other-work
+    survives 02b-other-work '"x"' '"X"'
+}
+
+@test "02b without a free fd it sleeps, and accepts again later" {
+    build 02-nonblocking/steps/02b-other-work
+    SERVER=$ROOT/02-nonblocking/steps/02b-other-work run -0 \
+        "$PLAY" --quiet - 3>&- <<'END'
+limit 8
+server -s 0.05
+A connect
+crowd 10
+see "accept: Too many open files"
+idle 150ms
+A send "hello\n"
+A expect "HELLO\n"
+crowd leaves
+B connect
+B send "me too\n"
+B expect "ME TOO\n"
+END
+}
+
+@test "02c the longer the pause, the fewer reads in vain; no message is lost" {
+    finds 02c-busy-poll -s 0.1
+    echo "$output"
+    awk '/^(none|[0-9]+ ms) / { sub(" ms", "ms"); rows++
+            ok += $2 == 10 && $3 > 0 && (rows == 1 || $3 < before)
+            before = $3 }
+        END { exit !(rows == 4 && ok == 4) }' <<< "$output"
+}
+
+# --- steps: HTTP
+
+load http
+
+@test "02d a page for a browser, from a server that asks all the time" { plays 02d-http-sweep; }
+@test "02d a browser is answered: in pieces, two at once, HTTP/1.0 and 1.1" { speaks_http 02d-http-sweep; }
+@test "02d what is no request gets the right status, and then an end" { refuses_politely 02d-http-sweep; }
+@test "02d one client's reset, nonsense, flood or silence is nobody else's" { stands_its_clients 02d-http-sweep; }
+@test "02d who reads late gets all 6,000 answers, to the last byte" { pays_its_debts 02d-http-sweep; }
+@test "02d without a free fd it serves on, and accepts again later" { serves_without_fds 02d-http-sweep; }
+@test "02d curl is content" { suits_curl 02d-http-sweep; }
+@test "02d its page tells the truth: strace counts the same calls" { counts_what_it_does 02d-http-sweep; }
+
+# --- steps: waiting, and README
+
+@test "02e three tries are over too soon; poll() needs one more, no more" {
+    finds 02e-retry
+    says '^three tries, at once +3 +EAGAIN' \
+        '^tries until it is there +[0-9]{2,} +5 bytes' \
+        '^\.\.\. with a pause.* [2-9] +5 bytes' \
+        '^one try, poll.* 2 +5 bytes'
+}
+
+@test "02 its README shows what its commands print" { readme_is_true; }

@@ -1,5 +1,6 @@
 load helper
 load contract
+load steps
 lesson 05-epoll
 
 @test "05 it listens on 127.0.0.1 alone, at the port it says" { listens_where_it_says; }
@@ -128,3 +129,153 @@ END
     command -v strace > /dev/null || skip "strace is missing"
     counts_calls 2
 }
+
+# --------------------------------------------------------- steps and README
+
+@test "05a the seven steps, what epoll refuses, and a socket's events" {
+    finds 05a-calls
+    says 'wait +0 ready' 'write\(\)' 'readable +1$' 'wait +1 ready: .*: IN$' \
+        'ADD the other end' 'wait +0 ready' 'MOD' 'wait +1 ready: .*: OUT$' \
+        'DEL' 'wait +0 ready' 'write\(\).* 1$' \
+        'again +EEXIST' 'MOD .*ENOENT' 'DEL .*ENOENT' 'regular file +EPERM' \
+        'closed fd +EBADF' 'own fd +EINVAL' 'create\(0\).*EINVAL' \
+        'close\(\) .*dup' 'wait +1 ready: .*: IN$' 'number +EBADF' \
+        'dup.s number +ENOENT' 'close\(\) the dup' 'wait +0 ready'
+    says 'nothing has happened +OUT +-$' '2 bytes .* +IN OUT +-$' \
+        'urgent .*IN PRI OUT +-$' 'half-close.* +IN OUT RDHUP +-$' \
+        'either +IN OUT RDHUP HUP +HUP$' 'closed +IN OUT RDHUP +-$' \
+        'RST +IN OUT RDHUP ERR HUP +ERR HUP$' 'recv\(\) +3$' 'recv.*ECONNRESET'
+}
+
+@test "05b a level is told as long as it lasts, an edge once" {
+    finds 05b-level-edge
+    says 'EMPTY +- +- +OUT +OUT$' 'again +- +- +OUT +-$' \
+        'NOT EMPTY +IN +IN +OUT +-$' 'again +IN +- ' 'read +IN +- ' \
+        'one more comes +IN +IN ' 'again +IN +- ' 'MOD.* IN +IN ' \
+        'EMPTY +- +- +OUT +-$' 'FULL +IN +IN +- +-$' 'again +IN +- +- +-$' \
+        '1 is read.* IN +- +- +-$' 'NOT FULL +IN +- +OUT +OUT$' \
+        'again +IN +- +OUT +-$' 'EMPTY +- +- +OUT +-$' \
+        '100 bytes +100 +100 +0$' 'level.*EAGAIN +100 +200 +100$' \
+        'edge.*EAGAIN +100 +200 +100$' '4 bytes +300 +300 +0$' \
+        'level.*EAGAIN +100 +400 +100$' 'edge.*EAGAIN +100 +400 +100$'
+}
+
+@test "05c three traps leave something behind, and the cure nothing" {
+    plays 05c-edge-traps
+    survives 05c-edge-traps '"hello"' '"HELLO"'
+}
+
+# step NAME: play the scene on standard input with this step.
+step() {
+    build "05-epoll/steps/$1"
+    SERVER=$ROOT/05-epoll/steps/$1 "$PLAY" --quiet - 3>&-
+}
+
+@test "05c -a: of five who come at once one is served, until others come" {
+    step 05c-edge-traps <<'END'
+server -a
+signal STOP
+wait 30ms
+A connect; A send "a"
+B connect; B send "b"
+C connect; C send "c"
+D connect; D send "d"
+E connect; E send "e"
+signal CONT
+A expect "A"
+B silent 50ms
+F connect
+B expect "B"
+E silent 50ms
+END
+}
+
+serves_without_a_free_fd() {
+    step "$1" <<'END'
+limit 12
+server
+A connect
+A send "one"
+A expect "ONE"
+crowd 20
+A send "two"
+A expect "TWO"
+idle 50ms
+crowd leaves
+B connect
+B send "room again"
+B expect "ROOM AGAIN"
+END
+}
+
+@test "05c without a free fd it sleeps, serves on, and accepts again later" { serves_without_a_free_fd 05c-edge-traps; }
+
+@test "05e nothing for 10 seconds, told by the wait's timeout" {
+    plays 05e-timeout
+    survives 05e-timeout '"hello"' '"HELLO"'
+}
+
+@test "05e one who speaks hides that another is silent" {
+    build 05-epoll/steps/05e-timeout
+    SERVER=$ROOT/05-epoll/steps/05e-timeout run -0 "$PLAY" --all - 3>&- <<'END'
+server -s 0.05
+A connect
+B connect
+A send "abcdefghijkl" every 60ms; A send "over\n"
+A expect "ABCDEFGHIJKLOVER\n"
+see "5 bytes"
+END
+    contains "$output" "1 bytes"
+    ! grep nothing <<< "$output"
+}
+
+@test "05e without a free fd it sleeps, serves on, and accepts again later" { serves_without_a_free_fd 05e-timeout; }
+
+@test "05f each call's bytes, and the fds that the program looks at" {
+    fd_limit_of 1016
+    LC_ALL=C finds 05f-cost -n 1000
+    # bytes: a bit or ten for each fd that is watched, or 12 (16) for one ready
+    says 'bytes .* fds that we look at' 'select +poll +epoll +select' \
+        '^ +2 +[0-9]+ +20 +1[26] +2 +2 +1$' \
+        '^ +10 +[0-9]+ +100 +1[26] +10 +10 +1$' \
+        '^ +100 +[0-9]+ +1000 +1[26] +100 +100 +1$' \
+        '^ +1000 +2[0-9][0-9] +10000 +1[26] +1000 +1000 +1$' \
+        '^ +1000 select +#' '^ +poll +#' '^ +epoll +#'
+    same '' "$(LC_ALL=C tr -d '\n -~' <<< "$output")" "more than ASCII"
+}
+
+@test "05f of 10,000 fds one is ready: epoll wins; all are ready: it does not" {
+    fd_limit_of 10016
+    finds 05f-cost
+    # one ready: select poll epoll +ctl; all ready: select poll epoll +ctl
+    says '^ 10000  refuses( +[0-9.]+){3}  refuses( +[0-9.]+){3}$' \
+        '^ 10000  refuses +100000 +1[26]  +refuses +10000 +1$'
+    awk '$1 == 10000 && NF == 9 {
+        found = 1
+        ok = $4 < $3 / 5 && $8 > $7 / 5 && $5 > $4
+    } END { exit !(found && ok) }' <<< "$output" || { echo "$output"; false; }
+}
+
+@test "05g two threads: whom an event is told, for each way to ask" {
+    finds 05g-shared
+    says 'one epoll' 'level +2 +2 +2$' 'edge +1 +2 +2$' 'ONESHOT +1 +1 +2$' \
+        'own' 'level +2 +2 +2$' 'edge +2 +2 +2$' 'EXCLUSIVE +1 +2 +Invalid'
+}
+
+@test "05 the README's commands print what it says" { readme_is_true; }
+
+# --- steps: HTTP
+
+load http
+
+@test "05d a page for a browser, and none of three traps" { plays 05d-http-edge; }
+@test "05d a browser is answered: in pieces, two at once, HTTP/1.0 and 1.1" { speaks_http 05d-http-edge; }
+@test "05d what is no request gets the right status, and then an end" { refuses_politely 05d-http-edge; }
+@test "05d one client's reset, nonsense, flood or silence is nobody else's" { stands_its_clients 05d-http-edge; }
+@test "05d who reads late gets all 6,000 answers, to the last byte" { pays_its_debts 05d-http-edge; }
+@test "05d without a free fd it serves on, and accepts again later" { serves_without_fds 05d-http-edge; }
+@test "05d curl is content, also with the 3,000th answer over one connection" { suits_curl 05d-http-edge; }
+@test "05d its page tells the truth: strace counts the same calls" { counts_what_it_does 05d-http-edge; }
+@test "05d five clients who come at one event are all let in" { lets_all_five_in 05d-http-edge; }
+@test "05d 5,000 bytes that come at one event are all read" { reads_all_there_is 05d-http-edge; }
+@test "05d a silent client keeps nobody waiting" { waits_for_no_client 05d-http-edge; }

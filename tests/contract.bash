@@ -315,7 +315,7 @@ END
 lives_on_without_fds() {
     scene <<'END'
 limit 20
-server
+server -q
 A connect
 A send "one\n"
 A expect "ONE\n"

@@ -114,7 +114,7 @@ same() {
 # contains TEXT PART: fail, and print both, where PART is not in TEXT.
 contains() {
     case $1 in
-        *"$2"*) return ;;
+        *"$2"*) return 0 ;;
     esac
     printf 'not in the text\n  wanted: %q\n  in:     %q\n' "$2" "$1"
     return 1
@@ -158,7 +158,7 @@ fd_limit_of() {
         skip "the hard limit of open files is $hard, below $1"
 }
 
-# memory_is_its_own: skip where a sanitizer keeps more of it.
+# memory_is_its_own: skip where a sanitizer keeps more of it, and watches it.
 memory_is_its_own() {
     [ -z "${SANITIZED:-}" ] || skip "a sanitizer needs memory for itself"
 }

@@ -50,21 +50,33 @@ functions() {
     same '' "$drifted" "functions that have drifted apart"
 }
 
-@test "what steps take over from elsewhere has the same bytes everywhere" {
+# alike NAME...: each of these functions has the same bytes wherever it is.
+alike() {
     local name first file
-    mkdir -p "$BATS_TEST_TMPDIR/functions"
-    cd "$ROOT"
-    functions 0*-*/server.c 0*-*/steps/*.c
-    cd "$BATS_TEST_TMPDIR/functions"
-    for name in listen_on listener_at number upper say_bye send_all; do
+    for name; do
         first=
-        for file in "$name"@*; do
-            [ ! -e "$file" ] || cmp "${first:=$file}" "$file"
+        for file in "$BATS_TEST_TMPDIR/functions/$name"@*; do
+            cmp "${first:=$file}" "$file"
         done
     done
 }
 
-@test "every step has a test, and a line in its lesson's README" {
+@test "what steps take over from elsewhere has the same bytes everywhere" {
+    mkdir -p "$BATS_TEST_TMPDIR/functions"
+    cd "$ROOT"
+    functions 0*-*/server.c 0*-*/steps/*.c
+    alike listen_on listener_at number upper say_bye send_all
+}
+
+@test "the HTTP steps differ in their model alone" {
+    mkdir -p "$BATS_TEST_TMPDIR/functions"
+    cd "$ROOT"
+    functions 0*-*/steps/*http*.c
+    alike write_page header_size read_fields judge next_answer hear pay serve \
+        wants_write failed
+}
+
+@test "every step has a test, and its place in the READMEs" {
     local step lesson name
     cd "$ROOT"
     for step in 0*/steps/*.c; do
@@ -73,6 +85,8 @@ functions() {
             { echo "tests/$lesson.bats has no test of $name"; return 1; }
         grep -q "${name%%-*}" "$lesson/README.md" ||
             { echo "$lesson/README.md does not mention $name"; return 1; }
+        grep -qF "]($step)" README.md ||
+            { echo "README.md does not lead to $step"; return 1; }
         [ ! -e "${step%.c}.play" ] || grep -q " plays $name" "tests/$lesson.bats" ||
             { echo "tests/$lesson.bats does not play $name"; return 1; }
     done

@@ -19,7 +19,9 @@ make_() {
 }
 
 @test "make NN-name plays the scene to its end and says what to try next" {
-    for lesson in 01-blocking 02-nonblocking 03-select 04-poll 05-epoll; do
+    local lesson
+    for lesson in "$ROOT"/0*/; do
+        lesson=$(basename "$lesson")
         run -0 timeout 20 make -C "$ROOT" --no-print-directory "$lesson" 3>&-
         contains "$output" "all as expected"
         contains "$output" "$lesson/server "
@@ -40,9 +42,10 @@ make_() {
     contains "$output" "+++ 04-poll/server.c"
     contains "$output" "+        int n = poll("
     run -0 make_ diff-01-blocking
-    contains "$output" "the first"
+    same "01-blocking is the first of its kind." "$output"
     run -2 make_ diff-04-pool
-    contains "$output" "No lesson 04-pool; there are: 01-blocking"
+    contains "$output" "No lesson or step 04-pool; there are: 01-blocking"
+    run -2 make_ diff-03zz
     run -2 make_ 03zz
     contains "$output" "There is no '03zz' here"
     run -2 make_ test-03
@@ -119,7 +122,8 @@ small_kit() {
     sed 's/"six.h"/"..\/six.h"/' 06-six/server.c > 06-six/steps/06b-step.c
     printf 'run 06b-step\nsee "06-six 6"\nexpect exit 0\n' \
         > 06-six/steps/06b-step.play
-    sed 's/"six.h"/"..\/six.h"/' 06-six/server.c > 06-six/steps/06c-alone.c
+    sed 's/"six.h"/"..\/six.h"/; s/return 0/return (0)/' 06-six/server.c \
+        > 06-six/steps/06c-alone.c
 }
 
 @test "a new lesson, step or module needs no new line in the Makefile" {
@@ -132,6 +136,13 @@ small_kit() {
     contains "$output" "2 checks"
     run -0 make -s 06c 3>&- # and without: it prints what it finds
     same "06-six 6" "$output"
+    run -0 make -s diff-06c 3>&-
+    contains "$output" "--- 06-six/steps/06b-step.c"
+    contains "$output" "+++ 06-six/steps/06c-alone.c"
+    run -0 make -s diff-06c-06b 3>&-
+    contains "$output" "+++ 06-six/steps/06b-step.c"
+    run -0 make -s diff-06b 3>&-
+    same "06b is the first of its kind." "$output"
 }
 
 @test "make clean takes away all that make all has made" {

@@ -455,6 +455,24 @@ END
         <<< $'server\nsignal TERM\nwait 50ms\nsignal TERM'
 }
 
+@test "play: signal NAME A goes to the process that serves A" {
+    [ -r /proc/net/tcp ] || skip "/proc does not tell who serves whom"
+    echo '"$REAL" "$@" & wait $!; echo "it ended: $?"; exec sleep 9' | fake parent
+    plays 0 --server ./parent <<'END'
+server
+A connect
+A send "x"
+A expect "X"
+signal KILL A
+A expect eof
+see "it ended: 137"
+END
+    fails_at 3 "can be seen to serve A" \
+        <<< $'server; A connect; A send "x"; A expect "X"; A shut\nA expect eof\nsignal KILL A'
+    run -2 "$PLAY" - 3>&- <<< $'server\nsignal KILL A'
+    contains "$output" "-:2: A is not connected"
+}
+
 @test "play: STOP and CONT are no reason to end" {
     fake tired <<'END'
 trap 'exit 0' CONT
@@ -574,7 +592,8 @@ END
         echo "trap 'kill \$!; $end' TERM; \"\$REAL\" \"\$@\" & wait" | fake bad
         fails_at 1 'SIGTERM has to end the server' --server ./bad <<< server
     done
-    echo '"$REAL" "$@" & trap "kill $!; trap - TERM; kill $$" TERM; wait' | fake good
+    echo "trap 'kill \$!; trap - TERM; kill \$\$' TERM; \"\$REAL\" \"\$@\" & wait" |
+        fake good
     plays 0 --server ./good <<< server
 }
 
@@ -594,7 +613,7 @@ END
     fails_at 4 'exit status 0' --server ./named \
         <<< $'server one\nserver two\nsignal TERM\nexpect exit 3'
     contains "$output" $'the end of its log:\n    this is two\n'
-    echo '"$REAL" "$@" & trap "kill $!; exit 3" TERM; wait' | fake bad
+    echo "trap 'kill \$!; exit 3' TERM; \"\$REAL\" \"\$@\" & wait" | fake bad
     fails_at 2 'SIGTERM has to end the server' --server ./bad <<< $'server\nserver\nwait 1ms'
 }
 
@@ -602,7 +621,8 @@ END
     fake flood <<'END'
 head -c 10000000 /dev/zero | tr '\0' x; echo
 yes flood & flood=$!
-"$REAL" "$@" & trap 'kill $flood $!; wait; exit 0' TERM
+trap 'kill $flood $!; wait; exit 0' TERM
+"$REAL" "$@" &
 wait
 END
     plays 0 --server ./flood <<< 'server; A connect; A send "x"; A close; B connect'

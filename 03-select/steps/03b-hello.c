@@ -5,17 +5,19 @@
  *     03-select/steps/03b-hello [-p PORT (9999)]  or run it by itself
  *
  * A listener is readable when somebody is there: accept() will not wait.
- * What a client says is of no interest yet, and the next one takes its place.
- * In 03c-receive they are kept, and heard.
- * The notes: (1)监听客户端连接.
+ * (The first argument of select() is the highest fd + 1; FD_SETSIZE will do
+ * for all.) What a client says is of no interest yet, and the next one takes
+ * its place. In 03c-receive they are kept, and heard.
+ * The notes: (1)监听客户端连接. Theirs also wakes every 5 s, for nothing.
  *
- *     select: nobody for 5 s
+ *     select: 1 ready
  *     fd 4: accept
  *     fd 4: send: hello
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +28,8 @@
 
 #define LOG(...) (printf("%s:%d: ", __FILE__, __LINE__), \
                   printf(__VA_ARGS__), putchar('\n'))
+
+static fd_set inputs;  /* the notes' list: whom we listen to */
 
 /* A listener on 127.0.0.1, at this port or at the one that -p names. */
 static int listener_at(int port, int argc, char **argv)
@@ -55,32 +59,44 @@ static int listener_at(int port, int argc, char **argv)
     return listener;
 }
 
+/* Somebody is there. There is one name for a client, as in the notes: who is
+   no longer called newest is closed. */
+static void welcome(int listener)
+{
+    static int newest = -1;
+    int fd = accept(listener, NULL, NULL);
+    if (fd < 0) {
+        LOG("accept: %s", strerror(errno));
+        if (newest >= 0)
+            close(newest); /* its fd may be what is wanted */
+        newest = -1;
+        usleep(10000); /* it may fail again: a nap is better than a spin */
+        return;
+    }
+    LOG("fd %d: accept", fd);
+    fcntl(fd, F_SETFL, O_NONBLOCK); /* whatever select() said, no call waits */
+    ssize_t n = send(fd, "hello", 5, 0);
+    LOG("fd %d: send: %s", fd, n < 0 ? strerror(errno) : "hello");
+    if (newest >= 0)
+        close(newest);
+    newest = fd;
+}
+
 int main(int argc, char **argv)
 {
     int listener = listener_at(9999, argc, argv);
-    int newest = -1; /* the notes' conn: who is no longer in it is closed */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* who came may have left */
+    FD_SET(listener, &inputs);
 
     for (;;) {
-        fd_set readable;
-        FD_ZERO(&readable);
-        FD_SET(listener, &readable);
-        struct timeval patience = { .tv_sec = 5 };
-        int n = select(listener + 1, &readable, NULL, NULL, &patience);
-        if (n == 0)
-            LOG("select: nobody for 5 s");
-        if (n <= 0)
-            continue; /* EINTR is no reason to end either */
-
-        int fd = accept(listener, NULL, NULL);
-        if (fd < 0)
-            continue; /* it has left again */
-        LOG("fd %d: accept", fd);
-        if (send(fd, "hello", 5, 0) < 0)
-            LOG("fd %d: send: %s", fd, strerror(errno));
-        else
-            LOG("fd %d: send: hello", fd);
-        if (newest >= 0)
-            close(newest);
-        newest = fd;
+        fd_set readable = inputs; /* a copy: the answer overwrites it */
+        int n = select(FD_SETSIZE, &readable, NULL, NULL, NULL);
+        if (n < 0 && errno == EINTR)
+            continue; /* and the answer means nothing */
+        if (n < 0)
+            err(1, "select");
+        LOG("select: %d ready", n);
+        if (FD_ISSET(listener, &readable))
+            welcome(listener);
     }
 }

@@ -1,0 +1,168 @@
+/*
+ * 03a-call: what select() is told, and what it answers.
+ *
+ *     make 03a    or: 03-select/steps/03a-call [-s SECONDS (0.2)]
+ *
+ * SECONDS is how long one second of the notes lasts. Look at the full send
+ * buffer (list 2 is about room on our side, and nothing else), and at what an
+ * urgent byte and a reset do to list 3.
+ * The notes: select 方法; 扩展说明.
+ *
+ *       {100}, a byte comes after 2      1  after 2.0 s, 98.0 s left in it
+ *       its socket, nothing has come     1  -         writable  -
+ *       ... a byte has come              2  readable  writable  -
+ *       FD_SETSIZE: 1024 (65536 was asked for, by a #define)
+ */
+#define ASKED_FOR 65536
+#define FD_SETSIZE ASKED_FOR /* before the headers: the notes' way */
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static double second = 0.2;
+
+/* Put fd into all three sets, and do not wait. Tell what select() returns,
+   which is a number of bits, and which bits it has left. */
+static void look(const char *what, int fd, int nfds)
+{
+    fd_set sets[3];
+    for (int i = 0; i < 3; i++) {
+        FD_ZERO(&sets[i]);
+        FD_SET(fd, &sets[i]);
+    }
+    usleep(10000); /* what was sent may still be on its way */
+    int n = select(nfds, &sets[0], &sets[1], &sets[2], &(struct timeval){ 0 });
+    printf("  %-33s%2d  ", what, n);
+    if (n < 0)
+        puts(strerror(errno));
+    else
+        printf("%-10s%-10s%s\n", FD_ISSET(fd, &sets[0]) ? "readable" : "-",
+               FD_ISSET(fd, &sets[1]) ? "writable" : "-",
+               FD_ISSET(fd, &sets[2]) ? "exceptional" : "-");
+}
+
+/* A socket that is connected to the listener. */
+static int connected(int listener)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+        connect(fd, (struct sockaddr *)&address, size) < 0)
+        err(1, "connect");
+    return fd;
+}
+
+static void three_lists(void)
+{
+    static char bytes[64 * 1024];
+    struct sockaddr_in any = { .sin_family = AF_INET,
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(listener, (struct sockaddr *)&any, sizeof any) < 0 ||
+        listen(listener, 5) < 0)
+        err(1, "bind and listen");
+
+    puts("\nOne fd in all three lists: what select() returns, and leaves");
+    look("a listener, nobody has come", listener, listener + 1);
+    int peer = connected(listener);
+    look("... a client has come", listener, listener + 1);
+    int fd = accept(listener, NULL, NULL);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    look("its socket, nothing has come", fd, fd + 1);
+    send(peer, "x", 1, 0);
+    look("... a byte has come", fd, fd + 1);
+    look("... and nfds is fd, not fd + 1", fd, fd);
+    recv(fd, bytes, sizeof bytes, 0);
+    long long full = 0;
+    for (ssize_t n; (n = send(fd, bytes, sizeof bytes, 0)) > 0;)
+        full += n;
+    look("... our send buffer is full", fd, fd + 1);
+    while (full > 0)
+        full -= recv(peer, bytes, sizeof bytes, 0);
+    look("... the peer has read it all", fd, fd + 1);
+    send(peer, "!", 1, MSG_OOB);
+    look("... an urgent byte has come", fd, fd + 1);
+    recv(fd, bytes, 1, MSG_OOB);
+    shutdown(peer, SHUT_WR);
+    look("... the peer sends no more (EOF)", fd, fd + 1);
+    close(fd);
+    look("... it is closed", fd, fd + 1);
+
+    peer = connected(listener);
+    fd = accept(listener, NULL, NULL);
+    setsockopt(peer, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+               sizeof(struct linger)); /* now close() sends a RST */
+    close(peer);
+    look("another one, reset by its peer", fd, fd + 1);
+
+    FILE *file = tmpfile();
+    if (file == NULL)
+        err(1, "tmpfile");
+    look("a regular file, at its end", fileno(file), fileno(file) + 1);
+}
+
+/* Wait for a pipe; where the byte comes at all, a child writes it after 2
+   seconds. */
+static void wait_for(bool comes, const char *what, struct timeval *timeout)
+{
+    int ends[2];
+    struct timespec start, end;
+    if (pipe(ends) < 0)
+        err(1, "pipe");
+    pid_t child = comes ? fork() : 1;
+    if (child < 0)
+        err(1, "fork");
+    if (child == 0) {
+        usleep((useconds_t)(2 * second * 1e6));
+        _exit(write(ends[1], "x", 1) != 1);
+    }
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(ends[0], &set);
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    int n = select(ends[0] + 1, &set, NULL, NULL, timeout);
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    printf("  %-33s%2d  after %.1f s", what, n,
+           ((double)(end.tv_sec - start.tv_sec) +
+            (double)(end.tv_nsec - start.tv_nsec) / 1e9) / second);
+    if (timeout != NULL)
+        printf(", %.1f s left in it", ((double)timeout->tv_sec +
+               (double)timeout->tv_usec / 1e6) / second);
+    puts("");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
+                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
+        errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+
+    long us = (long)(second * 1e6);
+    struct timeval one = { us / 1000000, us % 1000000 };
+    struct timeval hundred = { 100 * us / 1000000, 100 * us % 1000000 };
+    printf("The timeout, in seconds of %g s\n", second);
+    wait_for(false, "{0}, nothing comes", &(struct timeval){ 0 });
+    wait_for(false, "{1}, nothing comes", &one);
+    wait_for(false, "the same {1} once more", &one);
+    wait_for(true, "{100}, a byte comes after 2", &hundred);
+    wait_for(true, "NULL, a byte comes after 2", NULL);
+    three_lists();
+
+    puts("\nHow many");
+    printf("  FD_SETSIZE: %d (%d was asked for, by a #define)\n", FD_SETSIZE,
+           ASKED_FOR);
+    printf("  an fd_set: %zu bytes, %zu bits; a pointer: %zu bits\n",
+           sizeof(fd_set), 8 * sizeof(fd_set), 8 * sizeof(void *));
+}

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# What a client costs in each model, on this machine (Linux; half a minute):
+#
+#     make all && 07-threads-procs/compare.sh
+#
+# memory: what 500 silent clients add, each one's share, processes and threads
+#         together (Pss: a page that n processes share counts 1/n for each)
+# CPU:    of all processes, for one of 40,000 messages that 100 clients send
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+# start SERVER [ARG...]: in a process group of its own; its $pid and $port.
+start() {
+    log=$(mktemp)
+    set -m
+    "$@" -q -p 0 > "$log" &
+    pid=$!
+    set +m
+    until port=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\)$/\1/p' "$log") && [ -n "$port" ]; do
+        sleep 0.05
+    done
+    rm "$log"
+}
+
+stop() {
+    kill -TERM "$pid"
+    wait "$pid"
+}
+
+# its_processes: the pids of the server's process group.
+its_processes() {
+    ps -e -o pid=,pgid= | awk -v group="$pid" '$2 == group { print $1 }'
+}
+
+# kib: the memory of all of them, without what they share with others.
+kib() {
+    local process
+    for process in $(its_processes); do
+        cat "/proc/$process/smaps_rollup"
+    done 2> /dev/null | awk '/^Pss:/ { kib += $2 } END { print kib + 0 }'
+}
+
+# ticks: the CPU time of all, and of those that have ended, in 1/100 s.
+ticks() {
+    local process
+    for process in $(its_processes); do
+        cat "/proc/$process/stat"
+    done 2> /dev/null | sed 's/.*) //' |
+        awk '{ n += $12 + $13 + $14 + $15 } END { print n + 0 }'
+}
+
+printf '%-36s %22s %16s\n' '' 'memory per idle client' 'CPU per message'
+while read -r -a server; do
+    start "${server[@]}"
+    memory='only 8 at a time'
+    case ${server[*]} in *pool* | *prefork*) ;; *)
+        before=$(kib)
+        clients/load -p "$port" -i 500 -c 1 -n 1000000 > /dev/null 2>&1 &
+        load=$!
+        sleep 1
+        memory=$(awk -v kib=$(($(kib) - before)) 'BEGIN { printf "%.1f KiB", kib / 500 }')
+        kill "$load"
+        wait "$load"
+        ;;
+    esac
+    stop
+    start "${server[@]}"
+    before=$(ticks)
+    clients/load -p "$port" -c 100 -n 400 > /dev/null || echo 'errors:'
+    sleep 0.2 # so that who has ended is counted
+    cpu=$(awk -v ticks=$(($(ticks) - before)) 'BEGIN { printf "%.1f us", ticks * 1e4 / 4e4 }')
+    stop
+    printf '%-36s %22s %16s\n' "${server[*]}" "$memory" "$cpu"
+done << 'SERVERS'
+07-threads-procs/server -m thread
+07-threads-procs/server -m process
+07-threads-procs/server -m pool
+07-threads-procs/server -m prefork
+03-select/server
+04-poll/server
+05-epoll/server
+SERVERS
