@@ -286,3 +286,7 @@ uses_co() {
     same 3 "$(grep -c '^100000 bytes received' <<< "$output")" "$output"
     cmp page ../saved
 }
+
+@test "08 the README's commands print what stands below them" {
+    readme_is_true
+}
