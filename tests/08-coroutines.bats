@@ -263,11 +263,42 @@ uses_co() {
     run -0 timeout 20 "$ROOT/08-coroutines/steps/08d-crawl" -s 0.1 3>&-
     # What stands between the titles: G a GET, r an answer.
     same "GrGrGr GrGrGr GGGrrr" "$(sed -n 's/^GET.*/G/p; s/.*received from.*/r/p
-        s/^--- [0-9].*/ /p; /two in trouble/q' <<< "$output" | tr -d '\n' |
+        s/^--- [0-9].*/ /p; /four in trouble/q' <<< "$output" | tr -d '\n' |
         sed 's/ $//')"
+    same 13 "$(grep -c 'received from' <<< "$output")" "pages"
+}
+
+# The pages of 08d, and that the three good ones came in spite of the others.
+crawls_into_trouble() {
+    build 08-coroutines/steps/08d-crawl
+    run -0 timeout 20 "$ROOT/08-coroutines/steps/08d-crawl" -s 0.02 3>&-
+    same 3 "$(sed '1,/four in trouble/d' <<< "$output" |
+        grep -c '[369]000 bytes received from http://127')"
+}
+
+@test "08d a refused port is told, by its address" {
+    crawls_into_trouble
     contains "$output" "127.0.0.1:1: connect: Connection refused"
+}
+
+@test "08d a page that breaks off is told, with what has come" {
+    crawls_into_trouble
     contains "$output" "cut off, 6000 of 12000 bytes"
-    same 12 "$(grep -c 'received from' <<< "$output")" "pages"
+}
+
+@test "08d a page in chunks is put together, also by the name of its host" {
+    crawls_into_trouble
+    contains "$output" "15000 bytes received from http://localhost:"
+}
+
+@test "08d a page that lacks its last chunk is told" {
+    crawls_into_trouble
+    contains "$output" "/18000/broken: cut off in its chunks"
+}
+
+@test "08d a name that nobody has is told" {
+    crawls_into_trouble
+    contains "$output" "no..such..name: "
 }
 
 @test "08d a page is saved byte for byte" {

@@ -129,6 +129,25 @@ static char *value_of(const char *name, char *head, const char *end)
     return NULL;
 }
 
+/* Chunks (each a size in hex, a line's end, so many bytes, a line's end; the
+   last one is empty) become the page, in its place. False: cut off. */
+static bool join_chunks(char *bytes, size_t size, size_t *joined)
+{
+    char *at = bytes, *end = bytes + size, *data;
+    for (*joined = 0; (data = memchr(at, '\n', (size_t)(end - at))) != NULL;) {
+        size_t length = strtoul(at, NULL, 16);
+        if (length == 0)
+            return *at == '0';
+        if (length > (size_t)(end - ++data))
+            return false;
+        memmove(bytes + *joined, data, length);
+        *joined += length;
+        at = data + length;
+        at += end - at >= 2 ? 2 : end - at;
+    }
+    return false;
+}
+
 /* What has come, all of it, SIZE bytes: print how many are the page. */
 static void judge(const char *url, char *answer, size_t size)
 {
@@ -140,10 +159,16 @@ static void judge(const char *url, char *answer, size_t size)
         warnx("%s: no answer of HTTP", url);
     else if (status != 200)
         warnx("%s: status %d", url, status);
-    else if (value_of("Transfer-Encoding:", answer, body))
-        warnx("%s: an answer in chunks, although we speak HTTP/1.0", url);
     else {
-        size_t got = size - (size_t)(body + 4 - answer);
+        size_t got = size - (size_t)(body + 4 - answer), joined;
+        if (value_of("Transfer-Encoding: chunked", answer, body)) {
+            if (!join_chunks(body + 4, got, &joined)) {
+                warnx("%s: cut off in its chunks", url);
+                return;
+            }
+            got = joined;
+            length = NULL;
+        }
         size_t due = length ? strtoul(length, NULL, 10) : got;
         if (got != due) {
             warnx("%s: cut off, %zu of %zu bytes", url, got, due);
@@ -183,7 +208,8 @@ static void *fetch(void *url)
     return NULL;
 }
 
-/* --- the slow server: /N are N bytes, /N/cut breaks off half-way */
+/* --- the slow server: /N are N bytes, /N/cut breaks off half-way,
+   /N/chunks comes in chunks of 1000 bytes, /N/broken in too few of them */
 
 static void serve_slowly(int listener)
 {
@@ -193,19 +219,30 @@ static void serve_slowly(int listener)
     for (;;) {
         int fd = accept(listener, NULL, NULL);
         if (fd >= 0 && fork() == 0) {
-            char cut[4] = "";
+            char how[8] = "";
             int size = 0;
             ssize_t n = recv(fd, request, sizeof request - 1, 0);
-            sscanf(request, "GET /%d/%3s", &size, cut);
+            sscanf(request, "GET /%d/%7[a-z]", &size, how);
             usleep((useconds_t)(second * 1e6));
-            n = snprintf(page, sizeof page, "HTTP/1.0 200 OK\r\n"
+            bool chunks = *how == 'c' && how[1] == 'h', broken = *how == 'b';
+            n = chunks || broken ?
+                snprintf(page, sizeof page, "HTTP/1.0 200 OK\r\n"
+                         "Transfer-Encoding: chunked\r\n\r\n") :
+                snprintf(page, sizeof page, "HTTP/1.0 200 OK\r\n"
                          "Content-Length: %d\r\n\r\n", size);
             send(fd, page, (size_t)n, 0);
             memset(page, 'x', sizeof page);
-            for (int left = *cut ? size / 2 : size; left > 0; left -= (int)n)
-                if ((n = send(fd, page, (size_t)(left < 1000 ? left : 1000),
-                              0)) < 0)
-                    break;
+            int left = *how && !chunks ? size / 2 : size;
+            for (n = 0; left > 0 && n >= 0; left -= (int)n) {
+                size_t most = left < 1000 ? (size_t)left : 1000;
+                if (chunks || broken)
+                    dprintf(fd, "%zx\r\n", most);
+                n = send(fd, page, most, 0);
+                if (chunks || broken)
+                    dprintf(fd, "\r\n");
+            }
+            if (chunks)
+                dprintf(fd, "0\r\n\r\n");
             _exit(0);
         }
         close(fd);
@@ -234,8 +271,8 @@ static void crawl(const char *title, bool coroutines, char **urls, int n)
 
 int main(int argc, char **argv)
 {
-    static char ours[5][URL_MAX];
-    char *urls[5];
+    static char ours[8][URL_MAX];
+    char *urls[8];
     int option;
     while ((option = getopt(argc, argv, "s:o:")) != -1)
         if (option == 'o')
@@ -264,7 +301,12 @@ int main(int argc, char **argv)
         snprintf(ours[i], URL_MAX, "http://127.0.0.1:%d/%d000%s",
                  ntohs(a.sin_port), 3 * i + 3, i == 3 ? "/cut" : "");
     strcpy(ours[4], "http://127.0.0.1:1/refused");
-    for (int i = 0; i < 5; i++)
+    snprintf(ours[5], URL_MAX, "http://localhost:%d/15000/chunks",
+             ntohs(a.sin_port));
+    snprintf(ours[6], URL_MAX, "http://localhost:%d/18000/broken",
+             ntohs(a.sin_port));
+    strcpy(ours[7], "http://no..such..name/"); /* not worth a question */
+    for (int i = 0; i < 8; i++)
         urls[i] = ours[i];
     char **pages = child ? urls : argv + optind;
     int n = child ? 3 : argc - optind;
@@ -274,7 +316,7 @@ int main(int argc, char **argv)
     patched = true;
     crawl("in coroutines, patched", true, pages, n);
     if (child)
-        crawl("and with two in trouble", true, pages, 5);
+        crawl("and with four in trouble", true, pages, 8);
     if (child)
         kill(child, SIGKILL);
 }
