@@ -53,7 +53,7 @@ upper() {
 @test "a client that is fed nothing ends, exit 0" {
     serve 05-epoll
     for c in "$ROOT"/0*/client; do
-        case $c in */07-*) continue ;; esac # it says its own words
+        case $c in */07-* | */08-*) continue ;; esac # they say their own words
         run -0 client "$(basename "$(dirname "$c")")" < /dev/null
         same '' "$output"
     done

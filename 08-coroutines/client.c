@@ -1,0 +1,176 @@
+/*
+ * 08-coroutines, the client: a hundred of them at once, a hundred messages
+ * each.
+ *
+ *     08-coroutines/client [-p PORT] [-c CLIENTS] [-n MESSAGES of each]
+ *
+ * Look at say_hello(): connect, send, wait for the answer, once more. It is
+ * written as if it were alone, and a hundred of them run in one thread.
+ * The notes: 高并发的socket_server (its client, there with threads).
+ */
+#include "co.h"
+
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LESSON "08-coroutines"
+#define USAGE "usage: " LESSON "/client [-p PORT (9008)] [-c CLIENTS (100)] " \
+              "[-n MESSAGES of each (100)]"
+
+/* The module's calls have the shape of the system's; here they take over. */
+#define close co_close
+#define connect co_connect
+#define recv co_recv
+#define send co_send
+
+enum {
+    DEFAULT_PORT = 9008,
+    MOST = 28000,     /* clients: each has a local port, and a stack */
+    SPARE_FDS = 16,   /* stdin, stdout, stderr, epoll, some inherited */
+    MESSAGE_SIZE = 32 /* bytes */
+};
+
+static int server_port = DEFAULT_PORT;
+static int connections = 100, messages = 100;
+static int answers; /* right ones; no lock: nobody switches within ++ */
+
+/* As many fds as it takes: the usual 1,024 are a default that may be raised up
+   to the hard limit. */
+static void make_room(void)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < (rlim_t)connections + SPARE_FDS)
+        limit.rlim_cur = (rlim_t)connections + SPARE_FDS;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        errx(1, "%d connections and %d other fds do not fit below the hard "
+             "limit, %lld (ulimit -Hn); try fewer with -c", connections,
+             SPARE_FDS, (long long)limit.rlim_max);
+}
+
+/* Connect to the server, and wait until that is done. */
+static int connect_to(int port)
+{
+    struct sockaddr_in server = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+        .sin_port = htons((uint16_t)port),
+    };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0)
+        err(1, "socket");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    while (connect(fd, (struct sockaddr *)&server, sizeof server) < 0)
+        if (errno != EINTR)
+            errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
+                 "or name another one's port with -p", port, strerror(errno));
+    return fd;
+}
+
+/* a-z become A-Z, every other byte stays. There is no if in the loop, so the
+   compiler can work on 16 bytes at once instead of guessing at each. (Inlined
+   into main(), which runs but once, gcc does not take that trouble.) */
+static __attribute__((noinline)) void upper(char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
+}
+
+/* Send all of it. send() waits for room, but may still stop half-way. */
+static bool send_all(int fd, const char *bytes, size_t length)
+{
+    for (size_t sent = 0; sent < length;) {
+        ssize_t n = send(fd, bytes + sent, length - sent, 0);
+        if (n >= 0)
+            sent += (size_t)n;
+        else if (errno != EINTR)
+            return false;
+    }
+    return true;
+}
+
+/* Wait until LENGTH bytes have come; they may come in pieces. */
+static bool receive(int fd, char *bytes, size_t length)
+{
+    for (size_t got = 0; got < length;) {
+        ssize_t n = recv(fd, bytes + got, length - got, 0);
+        if (n <= 0)
+            return false;
+        got += (size_t)n;
+    }
+    return true;
+}
+
+/* The notes' client: client I says hello, and waits for the answer. */
+static void *say_hello(void *i)
+{
+    int fd = connect_to(server_port);
+    for (int j = 0; j < messages; j++) {
+        char message[MESSAGE_SIZE], answer[MESSAGE_SIZE];
+        int length = snprintf(message, sizeof message, "hello %d %d",
+                              (int)(intptr_t)i, j);
+        if (!send_all(fd, message, (size_t)length) ||
+            !receive(fd, answer, (size_t)length))
+            errx(1, "the server has gone: %d of %d answers have come",
+                 answers, connections * messages);
+        upper(message, (size_t)length);
+        if (memcmp(message, answer, (size_t)length) != 0)
+            errx(1, "a wrong answer: %.*s", length, answer);
+        answers++;
+    }
+    close(fd);
+    return NULL;
+}
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static int number(const char *text, int least, int most)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || n < least || n > most)
+        errx(2, "'%s' is not a number from %d to %d\n%s", text, least, most,
+             USAGE);
+    return (int)n;
+}
+
+int main(int argc, char **argv)
+{
+    int option;
+    while ((option = getopt(argc, argv, "p:c:n:")) != -1)
+        switch (option) {
+        case 'p': server_port = number(optarg, 1, 65535); break;
+        case 'c': connections = number(optarg, 1, MOST); break;
+        case 'n': messages = number(optarg, 1, 10000); break;
+        default: errx(2, USAGE);
+        }
+    if (optind < argc)
+        errx(2, USAGE);
+
+    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    make_room();
+    double start = now_ms();
+    for (int i = 0; i < connections; i++)
+        if (co_spawn("client", say_hello, (void *)(intptr_t)i) == NULL)
+            err(1, "coroutine %d of %d", i + 1, connections);
+    co_join_all();
+    printf("%d clients x %d messages: %d answers, all right, %.0f ms\n",
+           connections, messages, answers, now_ms() - start);
+    return 0;
+}

@@ -1,0 +1,218 @@
+/*
+ * 08-coroutines: a coroutine for each client, all of them in one thread.
+ *
+ *     make 08-coroutines                     watch it play a scene
+ *     08-coroutines/server [-p PORT] [-q]    or run it by itself
+ *
+ * Look at serve_client(): it is lesson 01's, byte for byte. But its recv() is
+ * co_recv(): where the process slept, now only this client's coroutine does,
+ * and the others go on. All that is new is below it, and in co.c.
+ * The notes: 高并发的socket_server, put right.
+ */
+#include "co.h"
+
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LESSON "08-coroutines"
+#define USAGE "usage: " LESSON "/server [-p PORT (9008; 0: any free)] " \
+              "[-q (no log)]"
+
+/* The module's calls have the shape of the system's; here we take its names
+   away. (In Python: from gevent import socket.) */
+#define accept co_accept
+#define close co_close
+#define recv co_recv
+#define send co_send
+
+enum {
+    DEFAULT_PORT = 9008,
+    BUFFER_SIZE = 64 * 1024, /* bytes: the most that one read takes */
+    MAX_FDS = CO_MAX_FDS,    /* nobody asks for more of them */
+};
+
+static int clients;          /* there are now */
+static struct co_queue room; /* main waits here for one of them to leave */
+static bool quiet;
+
+/* A line of the log: where in this file, and what happened there. */
+#define LOG(format, ...) \
+    ((void)(quiet || printf("%s:%d: " format "\n", \
+                            __FILE__, __LINE__, __VA_ARGS__)))
+
+/* SIGINT and SIGTERM: the kernel takes back every socket and all memory, so
+   this may interrupt anything (both calls are async-signal-safe). */
+static void say_bye(int signal_number)
+{
+    (void)signal_number;
+    _exit(write(STDOUT_FILENO, "bye\n", 4) == 4 ? 0 : 1);
+}
+
+/* Listen on 127.0.0.1 and say so; port 0 is any free one. */
+static int listen_on(int port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+        .sin_port = htons((uint16_t)port),
+    };
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (listener < 0)
+        err(1, "socket");
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+    if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
+        listen(listener, SOMAXCONN) < 0)
+        errx(1, "bind and listen, port %d: %s; another server? "
+             "-p 0 takes any free port", port, strerror(errno));
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    printf(LESSON ": listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+    return listener;
+}
+
+/* Ask for as many fds as the system allows; the usual 1,024 are a default. */
+static void raise_fd_limit(void)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max < MAX_FDS ? limit.rlim_max : MAX_FDS;
+    while (setrlimit(RLIMIT_NOFILE, &limit) < 0 && limit.rlim_cur > 1024)
+        limit.rlim_cur /= 2; /* macOS allows less than its hard limit */
+}
+
+/* a-z become A-Z, every other byte stays. There is no if in the loop, so the
+   compiler can work on 16 bytes at once instead of guessing at each. (Inlined
+   into main(), which runs but once, gcc does not take that trouble.) */
+static __attribute__((noinline)) void upper(char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
+}
+
+/* Send all of it. send() waits for room, but may still stop half-way. */
+static bool send_all(int fd, const char *bytes, size_t length)
+{
+    for (size_t sent = 0; sent < length;) {
+        ssize_t n = send(fd, bytes + sent, length - sent, 0);
+        if (n >= 0)
+            sent += (size_t)n;
+        else if (errno != EINTR)
+            return false;
+    }
+    return true;
+}
+
+/* One client, from its first byte to its last. */
+static void serve_client(int fd, const char *name)
+{
+    char buffer[BUFFER_SIZE];
+
+    for (;;) {
+        LOG("%s: recv: waiting", name);
+        ssize_t n = recv(fd, buffer, sizeof buffer, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            LOG("%s: recv: %s", name, strerror(errno));
+        else
+            LOG("%s: recv: %zd bytes%s", name, n,
+                n == 0 ? " (end of file)" : "");
+        if (n <= 0)
+            break;
+        upper(buffer, (size_t)n);
+        if (!send_all(fd, buffer, (size_t)n)) {
+            LOG("%s: send: %s", name, strerror(errno));
+            break;
+        }
+        LOG("%s: send: %zd bytes", name, n);
+    }
+    LOG("%s: close", name);
+    close(fd);
+}
+
+/* The coroutine of a client, which bears its name. */
+static void *run_client(void *fd)
+{
+    serve_client((int)(intptr_t)fd, co_name(co_self()));
+    clients--;
+    co_wake(&room);
+    return NULL;
+}
+
+/* Nobody waits for its end, so it is on its own. */
+static void start_client(int fd, const char *name)
+{
+    struct co *co = co_spawn(name, run_client, (void *)(intptr_t)fd);
+    if (co == NULL) {
+        LOG("%s: close: no coroutine: %s", name, strerror(errno));
+        close(fd);
+        return;
+    }
+    clients++;
+    co_detach(co);
+}
+
+static int number(const char *text, int least, int most)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || n < least || n > most)
+        errx(2, "'%s' is not a number from %d to %d\n%s", text, least, most,
+             USAGE);
+    return (int)n;
+}
+
+int main(int argc, char **argv)
+{
+    int port = DEFAULT_PORT;
+    int option;
+    while ((option = getopt(argc, argv, "p:q")) != -1)
+        switch (option) {
+        case 'p': port = number(optarg, 0, 65535); break;
+        case 'q': quiet = true; break;
+        default: errx(2, USAGE);
+        }
+    if (optind < argc)
+        errx(2, USAGE);
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    signal(SIGINT, say_bye);
+    signal(SIGTERM, say_bye);
+    raise_fd_limit();
+    int listener = listen_on(port);
+
+    for (;;) {
+        struct sockaddr_in peer;
+        socklen_t size = sizeof peer;
+        char name[sizeof "255.255.255.255:65535"];
+
+        LOG("accept: waiting, fd %d", listener);
+        int fd = accept(listener, (struct sockaddr *)&peer, &size);
+        if (fd < 0) {
+            LOG("accept: %s", strerror(errno));
+            if (errno == EMFILE && clients > 0)
+                co_wait(&room);
+            else /* nothing tells when there is room: no spin */
+                co_sleep(0.01);
+            continue;
+        }
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+        snprintf(name, sizeof name, "%s:%d", inet_ntoa(peer.sin_addr),
+                 ntohs(peer.sin_port));
+        LOG("%s: accept: fd %d", name, fd);
+        start_client(fd, name);
+    }
+}
