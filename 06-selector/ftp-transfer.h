@@ -44,7 +44,7 @@ struct transfer *transfer_send(const char *path, off_t from, bool ascii);
 struct transfer *transfer_receive(const char *path, off_t keep, bool ascii);
 
 /* Send the list of a directory, or the one line of a file. asked is what the
-   client has called it, or "": NLST's names begin so, for the client to use. */
+   client has called it, or "": NLST's names begin so, for it to use. */
 struct transfer *transfer_list(const char *path, enum transfer_list style,
                                const char *asked);
 
