@@ -453,10 +453,10 @@ void command_obey(struct session *s, char *line)
     argument += *argument == ' ';
     LOG("%s: %.*s", s->name, c != NULL && c->run == do_pass ? 4 : LINE_SIZE,
         line); /* no passwords in logs */
-    if (!s->logged_in && (c == NULL || (c->needs & ANYONE) == 0))
-        reply(s, "530 First USER and PASS");
-    else if (c == NULL)
+    if (c == NULL)
         reply(s, "502 Not here; HELP tells what is");
+    else if (!s->logged_in && (c->needs & ANYONE) == 0)
+        reply(s, "530 First USER and PASS");
     else if ((c->needs & WORD) != 0 && *argument == '\0')
         reply(s, "501 %s %s", c->name, c->usage);
     else if ((c->needs & CHANGES) != 0 && s->read_only)

@@ -118,7 +118,6 @@ void reply_failed(struct session *s, const char *file)
     int reason = errno;
     int code = reason == ENOSPC || reason == EDQUOT ? 452 :
                reason == EFBIG ? 552 :
-               reason == EINVAL || reason == ENAMETOOLONG ? 553 :
                reason == EMFILE || reason == ENFILE || reason == ENOMEM ||
                reason == EIO ? 451 : 550;
     reply(s, "%d %s: %s", code, file, strerror(reason));
