@@ -287,6 +287,16 @@ static void hear(struct session *s)
             s->line[s->line_size++] = bytes[i];
 }
 
+/* Control characters are in no command. In the log they could do anything to
+   the terminal; in a reply they could end it. */
+static bool is_text(const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)bytes[i] < ' ' || bytes[i] == 127)
+            return false;
+    return length > 0;
+}
+
 /* Take the next line of those that have come, if it is its time. */
 static bool next_line(struct session *s, char *line)
 {
@@ -302,7 +312,7 @@ static bool next_line(struct session *s, char *line)
         return false;
     s->line_size -= (size_t)(end + 1 - s->line);
     memmove(s->line, end + 1, s->line_size);
-    if (s->overlong || length == 0 || strlen(line) < length) {
+    if (s->overlong || !is_text(line, length)) {
         reply(s, "500 That is no command");
         *line = '\0';
     }

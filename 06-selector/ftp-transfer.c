@@ -27,7 +27,7 @@ struct transfer {
     off_t left;       /* bytes of it still to be read */
     DIR *directory;   /* listed, or NULL */
     enum transfer_list style;
-    char prefix[TREE_PATH];
+    char prefix[2 * TREE_PATH]; /* as the client wrote it: may be longer */
     bool receives;
     bool held_cr;     /* CR came last: what it means depends on the next */
     struct tree_upload upload;
@@ -134,10 +134,18 @@ long long transfer_moved(const struct transfer *t)
 
 /* ------------------------------------------------------------------ lists */
 
+static struct tm utc_of(time_t time)
+{
+    struct tm utc = { .tm_mday = 1 };
+    gmtime_r(&time, &utc);
+    if (utc.tm_year > 9999 - 1900)
+        utc.tm_year = 9999 - 1900; /* the formats have no room for more */
+    return utc;
+}
+
 void transfer_time(char text[sizeof "YYYYMMDDHHMMSS"], const struct stat *file)
 {
-    struct tm utc = { .tm_year = 0 };
-    gmtime_r(&file->st_mtime, &utc);
+    struct tm utc = utc_of(file->st_mtime);
     strftime(text, sizeof "YYYYMMDDHHMMSS", "%Y%m%d%H%M%S", &utc);
 }
 
@@ -145,9 +153,8 @@ static int long_line(char *line, size_t size, const char *name,
                      const struct stat *file)
 {
     char mode[] = "-rwxrwxrwx", when[sizeof "Jan 01  1970"];
-    struct tm utc = { .tm_year = 0 };
+    struct tm utc = utc_of(file->st_mtime);
     time_t age = time(NULL) - file->st_mtime;
-    gmtime_r(&file->st_mtime, &utc);
     strftime(when, sizeof when, age < 0 || age > HALF_A_YEAR ? "%b %d  %Y" :
              "%b %d %H:%M", &utc);
     if (S_ISDIR(file->st_mode))

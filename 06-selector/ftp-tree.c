@@ -111,6 +111,14 @@ static int look(int directory, const char *name, struct stat *found)
            fail(ENOENT);
 }
 
+/* Is there what we do not show? Then it is not ours to replace, either. */
+static bool is_hidden(int directory, const char *name)
+{
+    struct stat found;
+    return look(directory, name, &found) < 0 &&
+           fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int tree_stat(const char *path, struct stat *found)
 {
     const char *name;
@@ -214,9 +222,8 @@ int tree_rename(const char *from, const char *to)
     if (new_directory < 0)
         return close_quietly(directory, -1);
     int result = look(directory, name, &found);
-    if (result == 0 && look(new_directory, new_name, &found) < 0 &&
-        errno != ENOENT)
-        result = -1;
+    if (result == 0 && is_hidden(new_directory, new_name))
+        result = fail(EPERM);
     if (result == 0)
         result = renameat(directory, name, new_directory, new_name);
     close_quietly(new_directory, 0);
@@ -246,8 +253,8 @@ int tree_begin(struct tree_upload *u, const char *path)
     bool there = look(directory, name, &old) == 0;
     if (there && S_ISDIR(old.st_mode))
         return close_quietly(directory, fail(EISDIR));
-    if (!there && fstatat(directory, name, &old, AT_SYMLINK_NOFOLLOW) == 0)
-        return close_quietly(directory, fail(EPERM)); /* a link, a device */
+    if (is_hidden(directory, name))
+        return close_quietly(directory, fail(EPERM));
     if (strlen(name) > NAME_MAX)
         return close_quietly(directory, fail(ENAMETOOLONG));
 

@@ -423,7 +423,8 @@ END
     printf '\377\364\377\362NOOP\377\373\1\r\n' >&"$C"
     hears 200 "NOOP amidst Telnet's bytes"
     tell "$(printf 'CWD %01200d' 0)" 550
-    tell "$(printf 'CWD a\rb')" 550
+    tell "$(printf 'CWD a\rb')" 500
+    tell "$(printf 'CWD \033[2Jx')" 500
     printf 'NOOP\nPW' >&"$C"
     hears 200 "NOOP with LF alone"
     printf 'D\r\n' >&"$C"
@@ -518,6 +519,9 @@ END
         tell "RETR $path" 550
         tell "SIZE $path" 550
     done
+    echo x > "$TREE/dir/x"
+    tell "RNFR dir/x" 350
+    tell "RNTO zero" 550
     for path in out/new file; do
         data_port
         tell "STOR $path" 550
@@ -529,7 +533,6 @@ END
     done
     tell "CWD out" 550
     tell "RMD out/elsewhere" 550
-    echo x > "$TREE/dir/x"
     tell "RNFR dir/x" 350
     tell "RNTO out/x" 550
     tell "CWD dir" 250
@@ -537,7 +540,7 @@ END
     tell PWD 257
     same '257 "/" is where you are' "$REPLY"
     same mine "$(< outside)"
-    [ ! -e x ] && [ ! -e new ]
+    [ ! -e x ] && [ ! -e new ] && [ -L "$TREE/zero" ] && [ -L "$TREE/file" ]
 }
 
 @test "ftp a directory that turns into a link and back is no way out" {
@@ -591,17 +594,17 @@ END
     same file "$(ls -A "$TREE")"
 }
 
-# The upload's file has some bytes, as far as that can be seen.
+# The upload's file has its four bytes, as far as that can be seen.
 took_bytes() {
-    [ ! -d "/proc/$PID/fd" ] || find -L "/proc/$PID/fd" -type f -size -2 \
-        ! -empty 2> /dev/null | grep -q .
+    [ ! -d "/proc/$PID/fd" ] || find -L "/proc/$PID/fd" -type f -size 4c \
+        2> /dev/null | grep -q .
 }
 
 @test "ftp an upload that breaks leaves the old file, and nothing behind" {
     ftp
     fds=$(server_fds)
     echo old > "$TREE/file"
-    for way in reset killed abort control append rest; do
+    for way in reset killed gone abort control append rest; do
         [ "$way" = killed ] || { log_in && data_port; }
         case $way in
             reset)
@@ -627,13 +630,23 @@ took_bytes() {
                 tell ABOR 426
                 close_data
                 ;;
+            gone) # its end is an end like any other: who says half?
+                exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
+                tell "STOR file" 150
+                kill -STOP "$PID"
+                head -c 100000 "$BIG" >&"$D"
+                close_data
+                printf 'NOOP\r\n' >&"$C"
+                hang_up
+                kill -CONT "$PID"
+                ;;
             control)
                 exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
                 tell "STOR file" 150
                 head -c 100000 "$BIG" >&"$D"
                 ;;
         esac
-        [ "$way" = killed ] || hang_up
+        case $way in killed | gone) ;; *) hang_up ;; esac
         [ "$way" != control ] || close_data
         within 5 has_fds "$fds" || { echo "fds are left: $way"; return 1; }
         same old "$(< "$TREE/file")" "$way"
@@ -788,7 +801,7 @@ took_bytes() {
     closed
     log_in
     for i in {1..15}; do
-        printf x >&"$C" 2> /dev/null || true
+        { printf x >&"$C"; } 2> /dev/null || true
         sleep 0.1
     done
     hears 421 "a byte now and then"
