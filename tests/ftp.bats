@@ -550,7 +550,8 @@ END
     echo public > "$TREE/dir/file"
     ln -s "$BATS_TEST_TMPDIR/outside" link
     (
-        while [ ! -e stop ]; do
+        SECONDS=0 # it ends in any case
+        while [ ! -e stop ] && [ -d "$TREE/.." ] && [ "$SECONDS" -lt 20 ]; do
             mv "$TREE/dir" kept && mv link "$TREE/dir"
             mv "$TREE/dir" link && mv kept "$TREE/dir"
         done
@@ -703,6 +704,30 @@ took_bytes() {
     tell "REST 1" 350
     data_port
     tell "RETR file" 554
+}
+
+@test "ftp a transfer gets one turn, then others get theirs" {
+    command -v strace > /dev/null || skip "strace is missing"
+    ftp -q
+    log_in
+    uploads=$C
+    passive
+    tell "STOR file" 150
+    log_in
+    strace -p "$PID" -o trace -e trace=recvfrom,sendto \
+        2> strace 3>&- {D}>&- &
+    within 5 grep -q attached strace || skip "strace may not: $(< strace)"
+    kill -STOP "$PID"
+    head -c 400000 "$BIG" >&"$D" # lies there before ...
+    printf 'NOOP\r\n' >&"$C"    # ... this
+    kill -CONT "$PID"
+    hears 200 NOOP
+    close_data
+    C=$uploads
+    hears 226 STOR
+    cat trace
+    same 1 "$(sed '/"200 /q' trace | grep -cE '^recvfrom.*= [0-9]{4,}$')" "turns"
+    [ "$(grep -cE '^recvfrom.*= [0-9]{4,}$' trace)" -ge 7 ]
 }
 
 # --- data connections
