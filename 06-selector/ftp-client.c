@@ -206,6 +206,16 @@ static void progress(long long bytes)
 
 /* ----------------------------------------------------------- the transfers */
 
+/* A list's lines end with CR LF: here they need only LF. */
+static ssize_t without_returns(char *bytes, ssize_t length)
+{
+    ssize_t left = 0;
+    for (ssize_t i = 0; i < length; i++)
+        if (bytes[i] != '\r')
+            bytes[left++] = bytes[i];
+    return left;
+}
+
 /* All from one fd to another, until the end. On one side is the network: its
    trouble is told, and then the server's reply says more. Ours is the end. */
 static bool move_all(int from, int to, bool from_network)
@@ -219,6 +229,8 @@ static bool move_all(int from, int to, bool from_network)
             err(1, "read");
         if (n < 0)
             return false;
+        if (to == STDOUT_FILENO)
+            n = without_returns(bytes, n);
         for (ssize_t done = 0, wrote; done < n; done += wrote)
             if ((wrote = write(to, bytes + done, (size_t)(n - done))) < 0) {
                 if (from_network)

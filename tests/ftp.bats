@@ -1,4 +1,5 @@
 load helper
+load steps
 lesson 06-selector
 PROGRAM=$ROOT/06-selector/ftp-server
 CLIENT=$ROOT/06-selector/ftp-client
@@ -588,7 +589,8 @@ END
     echo new >&"$D"
     within 5 took_bytes
     same old "$(< "$TREE/file")"
-    same file "$(ls -A "$TREE")"
+    run -0 client ls # where a file needs a name at once, it has a hidden one
+    same 1 "${#lines[@]}" "$output"
     close_data
     hears 226 STOR
     same new "$(< "$TREE/file")"
@@ -634,8 +636,9 @@ took_bytes() {
             gone) # its end is an end like any other: who says half?
                 exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
                 tell "STOR file" 150
+                echo new >&"$D"
+                within 5 took_bytes
                 kill -STOP "$PID"
-                head -c 100000 "$BIG" >&"$D"
                 close_data
                 printf 'NOOP\r\n' >&"$C"
                 hang_up
@@ -916,4 +919,32 @@ took_bytes() {
     memory_is_its_own
     [ ! -r "/proc/$PID/status" ] ||
         [ "$(sed -n 's/VmHWM:\s*\([0-9]*\).*/\1/p' "/proc/$PID/status")" -lt 12288 ]
+}
+
+# --- README
+
+@test "ftp the README's session with curl works as printed" {
+    command -v curl > /dev/null || skip "curl is missing"
+    grep -q '^## The homework' "$ROOT/06-selector/README.md" ||
+        skip "the README has no such section"
+    ftp -q -a
+    local line command='' wanted='' ran=0
+    mkdir kit build && mv build kit
+    for line in "$ROOT"/*; do
+        [ "${line##*/}" = build ] || ln -s "$line" kit/
+    done
+    ROOT=$PWD/kit
+    while IFS= read -r line; do
+        case $line in
+            '$ '*ftp-server*) ;; # it runs
+            '$ '*)
+                prints_what_it_says
+                command=${line#\$ } wanted=''
+                command=${command//2121/$PORT} ;;
+            *) wanted+=$line$'\n' ;;
+        esac
+    done < <(awk '/^## / { here = /The homework/ } /^```/ { inside = here && /session/; next }
+        inside' "$ROOT/06-selector/README.md")
+    prints_what_it_says
+    [ "$ran" -ge 5 ]
 }
