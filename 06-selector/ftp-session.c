@@ -23,6 +23,7 @@ enum {
     WRONG_TIME = 1000,  /* ms until a wrong password is answered */
     LEAVE_TIME = 2000,  /* ms for a client to take its last reply and leave */
     FULL_TIME = 1000,   /* ms without an fd until we ask again */
+    SETTLE_TIME = 50,   /* ms between the end of an upload and its success */
     DATA_BACKLOG = 8,   /* so that one stranger is not enough to fill it */
 };
 
@@ -142,6 +143,7 @@ static void drop_data(struct session *s)
         LOG("%s: transfer: %lld bytes", s->name, transfer_moved(s->transfer));
     transfer_free(s->transfer);
     s->transfer = NULL;
+    s->complete = false;
     close_fd(&s->listener);
     close_fd(&s->data);
 }
@@ -190,12 +192,21 @@ static void end_transfer(struct session *s, const char *line)
     due_in(s, settings.idle_ms);
 }
 
-/* The file's fault, or the disk's: errno tells. */
+/* The file is at fault, or the disk: errno tells. */
 static void fail_transfer(struct session *s)
 {
     reply_failed(s, "The file");
     drop_data(s);
     due_in(s, settings.idle_ms);
+}
+
+/* An upload has come, and the client is still there. */
+static void publish(struct session *s)
+{
+    if (transfer_publish(s->transfer) < 0)
+        fail_transfer(s);
+    else
+        end_transfer(s, "226 There it is");
 }
 
 void session_abort(struct session *s)
@@ -349,18 +360,9 @@ static void on_control(const struct selector_key *key, int ready)
     go_on(s);
 }
 
-/* Has the client gone? One that dies closes both connections; and half a file
-   is no upload, though its end looks like every other. */
-static bool has_left(struct session *s)
-{
-    char byte;
-    if (has_room(s))
-        hear(s); /* what may be before the end */
-    ssize_t n = recv(s->control, &byte, 1, MSG_PEEK);
-    return s->over || n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
-}
-
-/* A turn of a transfer. */
+/* A turn of a transfer. Half a file ends like a whole one: a client that dies
+   closes both its connections, perhaps this one first. So we wait a moment
+   before we believe it. Who is alive waits for our reply. */
 static void on_data(const struct selector_key *key, int ready)
 {
     struct session *s = key->data;
@@ -371,13 +373,13 @@ static void on_data(const struct selector_key *key, int ready)
         break;
     case TRANSFER_BLOCKED:
         break;
-    case TRANSFER_ENDED:
-        if (has_left(s))
-            s->over = true;
-        else if (transfer_finish(s->transfer) < 0)
-            fail_transfer(s);
-        else
-            end_transfer(s, "226 There it is");
+    case TRANSFER_SENT:
+        end_transfer(s, "226 There it is");
+        break;
+    case TRANSFER_RECEIVED:
+        close_fd(&s->data);
+        s->complete = true;
+        due_in(s, SETTLE_TIME);
         break;
     case TRANSFER_BROKEN:
         LOG("%s: data connection: %s", s->name, strerror(errno));
@@ -472,6 +474,8 @@ static void run_out(struct session *s)
         s->over = true;
     else if (s->penalised)
         end_penalty(s);
+    else if (s->complete)
+        publish(s);
     else if (s->transfer != NULL && s->data < 0)
         end_transfer(s, "425 You did not open the data connection");
     else if (s->transfer != NULL)

@@ -77,6 +77,7 @@ struct session {
     /* its data connection: a port (listener), then a connection (data) */
     int listener, data; /* or -1 */
     struct transfer *transfer;
+    bool complete; /* the deadline makes the upload visible */
 };
 
 /* A line of the log: where in this file, and what happened there. */

@@ -280,7 +280,7 @@ static enum transfer_turn send_turn(struct transfer *t, int socket)
         else if (!fill_from_file(t))
             return TRANSFER_FAILED;
         if (t->end == 0)
-            return TRANSFER_ENDED;
+            return TRANSFER_SENT;
     }
     ssize_t n = send(socket, t->buffer + t->begin, t->end - t->begin, 0);
     if (n < 0)
@@ -314,7 +314,7 @@ static enum transfer_turn receive_turn(struct transfer *t, int socket)
         bytes = to_lf(t, bytes, &length);
     if (!write_all(t->upload.file, bytes, length))
         return TRANSFER_FAILED;
-    return n == 0 ? TRANSFER_ENDED : TRANSFER_GOES_ON;
+    return n == 0 ? TRANSFER_RECEIVED : TRANSFER_GOES_ON;
 }
 
 enum transfer_turn transfer_turn(struct transfer *t, int socket)
@@ -324,10 +324,8 @@ enum transfer_turn transfer_turn(struct transfer *t, int socket)
     return t->left > 0 ? copy_turn(t) : receive_turn(t, socket);
 }
 
-int transfer_finish(struct transfer *t)
+int transfer_publish(struct transfer *t)
 {
-    if (!t->receives)
-        return 0;
     t->receives = false; /* whatever comes of it, the upload is over */
     return tree_publish(&t->upload);
 }

@@ -26,10 +26,11 @@ enum transfer_list { /* the commands' names */
 
 enum transfer_turn {
     TRANSFER_GOES_ON,
-    TRANSFER_BLOCKED, /* the socket has nothing, or no room, now */
-    TRANSFER_ENDED,   /* all has been moved: now transfer_finish() */
-    TRANSFER_BROKEN,  /* the socket failed: see errno */
-    TRANSFER_FAILED,  /* the file failed: see errno */
+    TRANSFER_BLOCKED,  /* the socket has nothing, or no room, now */
+    TRANSFER_SENT,     /* all of it */
+    TRANSFER_RECEIVED, /* all of it: now transfer_publish() */
+    TRANSFER_BROKEN,   /* the socket failed: see errno */
+    TRANSFER_FAILED,   /* the file failed: see errno */
 };
 
 struct transfer;
@@ -54,14 +55,14 @@ bool transfer_wants_write(const struct transfer *transfer);
 /* One turn on this socket, which must be non-blocking. */
 enum transfer_turn transfer_turn(struct transfer *transfer, int socket);
 
-/* What was received becomes visible. Returns -1 where that fails; see errno.
+/* The file that was received becomes visible. Returns -1 where that fails; see errno.
    The transfer remains to be freed. */
-int transfer_finish(struct transfer *transfer);
+int transfer_publish(struct transfer *transfer);
 
 /* Bytes that went through the socket. */
 long long transfer_moved(const struct transfer *transfer);
 
-/* Away with it; of a file that was not finished nothing is left. */
+/* Away with it; of a file that was not published nothing is left. */
 void transfer_free(struct transfer *transfer);
 
 /* The line about one file, with its CR LF, as snprintf() writes it. */
