@@ -227,11 +227,12 @@ END
     ftp
     cp "$BIG" "$TREE/file"
     touch -d '1 hour ago' "$TREE/file"
-    head -c 3000000 "$BIG" > file.part
+    (ulimit -f 1000; ! client get file)
+    [ ! -e file ]
     client get file
     cmp file "$BIG"
     [ ! -e file.part ]
-    contains "$(< "$LOG")" "REST 3000000"
+    contains "$(< "$LOG")" "REST 1024000"
 
     head -c 3000000 /dev/zero > file.part
     touch -d '2 hours ago' file.part
