@@ -205,7 +205,8 @@ END
     tell "USER tom" 331
     tell "PASS wr0ng" 530
     [ "$(grep -c 'secret\|wr0ng' "$LOG")" = 0 ]
-    [ ! -r "/proc/$PID/cmdline" ] || ! grep -q secret "/proc/$PID/cmdline"
+    [ ! -r "/proc/$PID/cmdline" ] ||
+        [ "$(tr '\0' ' ' < "/proc/$PID/cmdline" | grep -c secret)" = 0 ]
     contains "$(< "$LOG")" "USER tom"
 }
 
