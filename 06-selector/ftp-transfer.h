@@ -55,8 +55,8 @@ bool transfer_wants_write(const struct transfer *transfer);
 /* One turn on this socket, which must be non-blocking. */
 enum transfer_turn transfer_turn(struct transfer *transfer, int socket);
 
-/* The file that was received becomes visible. Returns -1 where that fails; see errno.
-   The transfer remains to be freed. */
+/* The file that was received becomes visible. Returns -1 where that fails; see
+   errno. The transfer remains to be freed. */
 int transfer_publish(struct transfer *transfer);
 
 /* Bytes that went through the socket. */
