@@ -1,0 +1,967 @@
+load helper
+load steps
+lesson 06-selector
+PROGRAM=$ROOT/06-selector/ftp-server
+CLIENT=$ROOT/06-selector/ftp-client
+
+# The homework of lesson 06: an FTP server and a client, by ourselves and by
+# the clients that people use.
+
+setup_file() {
+    build 06-selector/ftp-server 06-selector/ftp-client
+    WIRE=$BATS_FILE_TMPDIR/wire
+    wire_source > "$WIRE.c"
+    cc -std=gnu11 -o "$WIRE" "$WIRE.c"
+    head -c 8388608 /dev/urandom > "$BATS_FILE_TMPDIR/8MiB"
+    export WIRE BIG=$BATS_FILE_TMPDIR/8MiB
+}
+
+setup() {
+    TREE=$BATS_TEST_TMPDIR/root
+    mkdir "$TREE"
+    cd "$BATS_TEST_TMPDIR"
+}
+
+# ftp [FLAG...]: start the server on $TREE, with a user tom.
+ftp() {
+    start_server -r "$TREE" -u tom:secret "$@"
+}
+
+client() {
+    "$CLIENT" -p "$PORT" -u tom:secret "$@" 3>&-
+}
+
+# connect [USER]: a session of our own, $C.
+connect() {
+    exec {C}<> "/dev/tcp/127.0.0.1/$PORT"
+    hears 220 "a connection"
+}
+
+log_in() {
+    connect
+    tell "USER tom" 331
+    tell "PASS secret" 230
+    tell "TYPE I" 200
+}
+
+# hears CODE WHAT: the next reply, its last line, is of this code: $REPLY.
+hears() {
+    local line
+    while IFS= read -r -t 10 -u "$C" line; do
+        case $line in [0-9][0-9][0-9]' '*)
+            REPLY=${line%$'\r'}
+            same "$1" "${REPLY%% *}" "the reply to $2: $REPLY"
+            return
+        esac
+    done
+    echo "no reply to $2"
+    return 1
+}
+
+# tell COMMAND CODE: say it, and have that reply.
+tell() {
+    printf '%s\r\n' "$1" >&"$C"
+    hears "$2" "$1"
+}
+
+# passive: a data port, $DATA_PORT, and a connection there, $D.
+data_port() {
+    tell EPSV 229
+    DATA_PORT=${REPLY#*|||} DATA_PORT=${DATA_PORT%%|*}
+}
+
+passive() {
+    data_port
+    exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
+}
+
+hang_up() {
+    exec {C}>&- {C}<&-
+}
+
+close_data() {
+    exec {D}>&- {D}<&-
+}
+
+# closed: the server has closed the connection, not reset it, within 10 s.
+closed() {
+    local rest line
+    rest=$(IFS= read -r -t 10 -u "$C" line 2>&1 || echo "$?$line") || true
+    same 1 "$rest" "the end of file"
+}
+
+server_fds() {
+    find "/proc/$PID/fd" -mindepth 1 2> /dev/null | wc -l
+}
+
+has_fds() {
+    [ "$(server_fds)" -eq "$1" ]
+}
+
+cpu_ticks() {
+    local stat
+    stat=$(< "/proc/$PID/stat")
+    set -- ${stat##*) }
+    echo $(( ${12} + ${13} ))
+}
+
+# halt: stop the server, and wait until it stands.
+halt() {
+    kill -STOP "$PID"
+    [ ! -r "/proc/$PID/status" ] || within 5 stands
+}
+
+stands() {
+    grep -q '^State:.[Tt]' "/proc/$PID/status"
+}
+
+# calm: within half a second it takes 0.05 of CPU time at most.
+calm() {
+    [ -r "/proc/$PID/stat" ] || skip "/proc/PID/stat is missing"
+    local before
+    before=$(cpu_ticks)
+    sleep 0.5
+    [ $(( $(cpu_ticks) - before )) -le 5 ] || { echo "it spins"; return 1; }
+}
+
+# wire: what bash cannot do. wire FROM PORT: connect from that address, print
+# what comes. wire FROM PORT BYTES: send so many, then reset.
+wire_source() {
+    cat << 'END'
+#include <arpa/inet.h>
+#include <err.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    static char block[4096];
+    struct sockaddr_in a = { .sin_family = AF_INET };
+    struct linger none = { .l_onoff = 1 };
+    struct timeval patience = { .tv_sec = 10 };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    a.sin_addr.s_addr = inet_addr(argv[1]);
+    if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0)
+        err(3, "bind");
+    a.sin_addr.s_addr = inet_addr("127.0.0.1");
+    a.sin_port = htons((unsigned short)atoi(argv[2]));
+    if (connect(fd, (struct sockaddr *)&a, sizeof a) < 0)
+        err(1, "connect");
+    for (long n = argc > 3 ? atol(argv[3]) : 0; n > 0; n -= sizeof block)
+        if (send(fd, block, sizeof block, 0) < 0)
+            err(1, "send");
+    if (argc > 3) {
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+        return close(fd);
+    }
+    for (ssize_t n; (n = recv(fd, block, sizeof block, 0)) > 0; )
+        if (write(1, block, (size_t)n) != n)
+            return 1;
+    return 0;
+}
+END
+}
+
+# --- start and end
+
+@test "ftp wrong usage: the usage, what is wrong, exit 2" {
+    for flags in "-p x" "-p 65536" "-u tom" "-u :x" "-t 0" "-b x" "-z" "y"; do
+        # shellcheck disable=SC2086 # they are words
+        refuses 2 $flags
+        contains "$output" usage:
+    done
+}
+
+@test "ftp what it cannot have is named, exit 1" {
+    refuses 1 -a -p 0 -r "$TREE/nowhere"
+    contains "$output" nowhere
+    ftp -q
+    refuses 1 -a -r "$TREE" -p "$PORT"
+    contains "$output" "port $PORT"
+}
+
+@test "ftp SIGTERM in the middle of an upload: bye, exit 0, nothing left" {
+    ftp
+    log_in
+    passive
+    tell "STOR half" 150
+    head -c 100000 "$BIG" >&"$D"
+    kill -TERM "$PID"
+    hears 421 SIGTERM
+    within 5 gone "$PID"
+    ends_with 0 "$PID"
+    PID=
+    same bye "$(tail -n 1 "$LOG")"
+    same '' "$(ls -A "$TREE")"
+}
+
+@test "ftp the log has no passwords, and ps shows none" {
+    ftp
+    log_in
+    tell "USER tom" 331
+    tell "PASS wr0ng" 530
+    [ "$(grep -c 'secret\|wr0ng' "$LOG")" = 0 ]
+    [ ! -r "/proc/$PID/cmdline" ] ||
+        [ "$(tr '\0' ' ' < "/proc/$PID/cmdline" | grep -c secret)" = 0 ]
+    contains "$(< "$LOG")" "USER tom"
+}
+
+# --- with our client
+
+@test "ftp 20 users bring and fetch different 8 MiB at once, byte for byte" {
+    ftp -q
+    users=()
+    user() {
+        { echo "$1" && cat "$BIG"; } > "up$1" &&
+            client put "up$1" && client get "up$1" "down$1" &&
+            cmp "up$1" "down$1" && rm "up$1" "down$1"
+    }
+    for i in {1..20}; do
+        user "$i" 2>&1 3>&- &
+        users+=($!)
+    done
+    for user in "${users[@]}"; do wait "$user"; done
+    same 20 "$(find "$TREE" -type f -size 8388609c -o -size 8388610c -o \
+        -size 8388611c | wc -l)"
+    if [ -z "${SANITIZED:-}" ] && [ -r "/proc/$PID/status" ]; then
+        local peak
+        peak=$(sed -n 's/VmHWM:\s*\([0-9]*\).*/\1/p' "/proc/$PID/status")
+        [ "$peak" -lt 8192 ] || { echo "it took $peak kB"; return 1; }
+    fi
+}
+
+@test "ftp the client goes on where it was broken off, unless the file changed" {
+    ftp
+    cp "$BIG" "$TREE/file"
+    touch -d '1 hour ago' "$TREE/file"
+    (ulimit -f 1000; ! client get file)
+    [ ! -e file ]
+    client get file
+    cmp file "$BIG"
+    [ ! -e file.part ]
+    contains "$(< "$LOG")" "REST 1024000"
+
+    head -c 3000000 /dev/zero > file.part
+    touch -d '2 hours ago' file.part
+    client get file
+    cmp file "$BIG"
+
+    head -c 5000000 "$BIG" > "$TREE/rest"
+    client -c put "$BIG" rest
+    contains "$(< "$LOG")" "REST 5000000"
+    cmp "$TREE/rest" "$BIG"
+}
+
+@test "ftp the client says what is wrong, exit 1; wrong usage, exit 2" {
+    ftp -q
+    run -1 client get nothing
+    contains "$output" "550 /nothing"
+    [ ! -e nothing ]
+    run -1 client put nothing
+    run -1 client ls nothing
+    run -1 "$CLIENT" -p "$PORT" ls
+    contains "$output" 530
+    run -2 client
+    run -2 client get
+    run -2 client -p x ls
+    run -2 client put -
+    echo hello | client put - greeting
+    same hello "$(< "$TREE/greeting")"
+    run -0 client ls
+    contains "$output" greeting
+}
+
+@test "ftp the client shows a bar on a terminal, and only there" {
+    command -v script > /dev/null || skip "script is missing"
+    script -qec true /dev/null > /dev/null 2>&1 || skip "script is another one"
+    ftp -q
+    cp "$BIG" "$TREE/file"
+    run -0 script -qec "$CLIENT -p $PORT -u tom:secret get file" /dev/null
+    contains "$output" "100% [##############################]"
+    run -0 client get file
+    same '' "$output"
+}
+
+@test "ftp it does all that with each backend" {
+    ftp -q # so that its port is taken
+    for backend in $(backends); do
+        teardown
+        ftp -q -b "$backend"
+        client put "$BIG" file
+        client get file
+        cmp file "$BIG"
+        run -0 client ls
+        contains "$output" " 8388608 "
+        sleeps
+        rm file "$TREE/file"
+    done
+}
+
+# backends: the names of those that are here.
+backends() {
+    for backend in epoll kqueue poll select; do
+        refused=$("$PROGRAM" -b "$backend" -p "$PORT" -r "$TREE" 2>&1) || true
+        case $refused in *"is not a backend"*) ;; *) echo "$backend" ;; esac
+    done
+}
+
+# sleeps: it is asleep in a call; none is made within 0.3 s.
+sleeps() {
+    [ -n "$(asleep_in "$PID")" ] || return 0
+    within 2 is_asleep || { echo "it does not sleep"; return 1; }
+}
+
+is_asleep() {
+    case $(asleep_in "$PID") in epoll_wait | poll | select) ;; *) false ;; esac
+}
+
+# --- with the clients that people use
+
+@test "ftp curl: up, down, list, on from the middle, wrong password" {
+    command -v curl > /dev/null || skip "curl is missing"
+    ftp -q -a
+    url=ftp://127.0.0.1:$PORT curl=(curl -sS -m 10 -u tom:secret)
+    "${curl[@]}" -T "$BIG" "$url/a/b/file" --ftp-create-dirs
+    cmp "$BIG" "$TREE/a/b/file"
+    "${curl[@]}" "$url/a/b/file" | cmp - "$BIG"
+    "${curl[@]}" --disable-epsv "$url/a/b/file" | cmp - "$BIG"
+    run -0 "${curl[@]}" "$url/a/b/"
+    contains "$output" " 8388608 "
+    run -0 "${curl[@]}" -l "$url/a/"
+    same b "${output%$'\r'}"
+    head -c 1234567 "$BIG" > part
+    "${curl[@]}" -C - -o part "$url/a/b/file"
+    cmp part "$BIG"
+    head -c 1234567 "$BIG" > "$TREE/part"
+    "${curl[@]}" -C - -T "$BIG" "$url/part"
+    cmp "$TREE/part" "$BIG"
+    "${curl[@]}" -r 100-199 "$url/part" | cmp -n 100 -i 0:100 - "$BIG"
+    run -67 curl -sS -m 10 -u tom:wrong "$url/"
+    run -0 curl -sS -m 10 "$url/part" -o anonymous
+    run -25 curl -sS -m 10 -T part "$url/more"
+    run -30 "${curl[@]}" -P 127.0.0.1 --disable-eprt "$url/part"
+}
+
+@test "ftp lftp: mirror both ways, four at once" {
+    command -v lftp > /dev/null || skip "lftp is missing"
+    ftp -q
+    mkdir -p tree/one/two
+    for i in {1..30}; do head -c $((i * 10000)) "$BIG" > "tree/one/file $i"; done
+    cp "$BIG" tree/one/two/
+    timeout 20 lftp -u tom,secret -p "$PORT" 127.0.0.1 -e \
+        "mirror -R --parallel=4 tree /up; mirror --parallel=4 /up back; quit"
+    diff -r tree "$TREE/up"
+    diff -r tree back
+}
+
+@test "ftp Python's ftplib: binary, ascii, facts, rename, abort" {
+    command -v python3 > /dev/null && python3 -c 'import ftplib' 2> /dev/null ||
+        skip "ftplib is missing"
+    ftp -q
+    timeout 20 python3 - "$PORT" "$BIG" << 'END'
+import ftplib, io, sys
+big = open(sys.argv[2], 'rb').read()
+f = ftplib.FTP()
+f.connect('127.0.0.1', int(sys.argv[1]), timeout=10)
+f.login('tom', 'secret')
+assert f.mkd('a "b"') == '/a "b"' and f.cwd('a "b"') and f.pwd() == '/a "b"'
+f.storbinary('STOR big', io.BytesIO(big))
+got = []
+f.retrbinary('RETR big', got.append, rest=1000)
+assert b''.join(got) == big[1000:]
+assert f.size('big') == len(big)
+f.storlines('STOR text', io.BytesIO(b'one\ntwo\r\n\nthree'))
+lines = []
+f.retrlines('RETR text', lines.append)
+assert lines[:3] == ['one', 'two', ''], lines
+f.voidcmd('TYPE I')
+assert f.size('text') == len('one\ntwo\n\nthree\n')
+assert sorted(f.nlst()) == ['big', 'text'], f.nlst()
+assert f.nlst('/') == ['/a "b"']
+facts = dict(f.mlsd())
+assert facts['big']['size'] == str(len(big)) and facts['big']['type'] == 'file'
+f.rename('text', '/moved')
+f.cwd('..')
+assert sorted(f.nlst()) == ['a "b"', 'moved']
+assert f.sendcmd('MDTM moved')[4:18].isdigit()
+data = f.transfercmd('RETR a "b"/big')
+data.recv(1000)
+assert f.abort()[:3] == '426' and f.getresp()[:3] == '226'
+data.close()
+f.delete('moved'), f.delete('a "b"/big'), f.rmd('a "b"')
+assert f.nlst() == []
+assert f.quit()[:3] == '221'
+END
+}
+
+# --- the protocol
+
+@test "ftp the right reply to each command, and 502 to all others" {
+    ftp -q
+    mkdir "$TREE/dir"
+    echo hello > "$TREE/file"
+    connect
+    for line in "PWD 530" "PASS x 503" "SYST 215" "FEAT 211" "HELP 214" \
+        "NOOP 200" "OPTS UTF8 ON 200" "AUTH TLS 502" "USER 501" "USER tom 331" \
+        "RETR file 530" "PASS secret 230" "TYPE A 200" "TYPE E 504" \
+        "SIZE file 550" "TYPE I 200" "SIZE file 213" "SIZE dir 550" \
+        "STRU F 200" "STRU R 504" "MODE S 200" "MODE B 504" "PWD 257" \
+        "CWD dir 250" "CDUP 250" "CWD file 550" "CWD none 550" "MKD new 257" \
+        "MKD new 550" "RMD new 250" "RMD new 550" "RNTO x 503" \
+        "RNFR none 550" "RNFR file 350" "RNTO dir/moved 250" \
+        "MLST dir/moved 250" "MDTM dir/moved 213" "DELE dir 550" \
+        "DELE dir/moved 250" "RMD / 550" "DELE / 550" "REST x 501" "REST 5 350" \
+        "RETR none 425" "LIST 425" "STOR 501" "PORT 127,0,0,1,9,9 502" \
+        "EPRT |1|127.0.0.1|2313| 502" "STOU 502" "SITE CHMOD 502" "x 502" \
+        "EPSV 2 522" "EPSV ALL 200" "PASV 501" "EPSV 229" "ABOR 226" \
+        "LIST 425" "RETR 501" "QUIT 221"; do
+        tell "${line% *}" "${line##* }"
+    done
+    closed
+}
+
+@test "ftp a line that is too long, empty, or with a 0 in it is none: 500" {
+    ftp -q
+    log_in
+    printf '%5000s\r\n' x >&"$C"
+    hears 500 "5,000 bytes"
+    printf '\r\n' >&"$C"
+    hears 500 "an empty line"
+    printf 'NOOP\0\r\n' >&"$C"
+    hears 500 "a 0"
+    printf '\377\364\377\362NOOP\377\373\1\r\n' >&"$C"
+    hears 200 "NOOP amidst Telnet's bytes"
+    tell "$(printf 'CWD %01200d' 0)" 550
+    tell "$(printf 'CWD a\rb')" 500
+    tell "$(printf 'CWD \033[2Jx')" 500
+    printf 'NOOP\nPW' >&"$C"
+    hears 200 "NOOP with LF alone"
+    printf 'D\r\n' >&"$C"
+    hears 257 "a line in two pieces"
+}
+
+@test "ftp commands that come together are obeyed one after another" {
+    ftp -q
+    cp "$BIG" "$TREE/file"
+    log_in
+    passive
+    printf 'RETR file\r\nPWD\r\nNOOP\r\nQUIT\r\n' >&"$C"
+    hears 150 RETR
+    cmp "$BIG" <(cat <&"$D")
+    hears 226 RETR
+    hears 257 PWD
+    hears 200 NOOP
+    hears 221 QUIT
+}
+
+@test "ftp while a transfer stands still NOOP is answered, ABOR ends it" {
+    ftp -q
+    cp "$BIG" "$TREE/file"
+    log_in
+    passive
+    tell "RETR file" 150
+    tell NOOP 200
+    sleeps
+    tell ABOR 426
+    hears 226 ABOR
+    close_data
+    tell PWD 257
+}
+
+@test "ftp anonymous may read, and that is all" {
+    ftp -q -a
+    mkdir "$TREE/dir"
+    echo hello > "$TREE/file"
+    connect
+    tell "USER anonymous" 331
+    tell "PASS me@here" 230
+    passive
+    tell "RETR file" 150
+    same hello "$(cat <&"$D")"
+    hears 226 RETR
+    data_port
+    for command in STOR APPE; do tell "$command new" 550; done
+    for command in DELE RNFR MKD; do tell "$command file" 550; done
+    tell "RMD dir" 550
+    teardown
+    ftp -q
+    connect
+    tell "USER anonymous" 331
+    tell "PASS me@here" 530
+}
+
+@test "ftp names: lists have no links, no pipes, no lines within a line" {
+    ftp -q
+    ln -s /etc "$TREE/link"
+    mkfifo "$TREE/pipe"
+    touch "$TREE/"$'a\r\n226 b' "$TREE/-dash" "$TREE/a b" "$TREE/ä"
+    log_in
+    for command in LIST NLST MLSD "LIST -la"; do
+        passive
+        tell "$command" 150
+        run -0 cat <&"$D"
+        hears 226 "$command"
+        same 3 "${#lines[@]}" "$output"
+        contains "$output" "a b"
+        contains "$output" "ä"
+    done
+    tell "SIZE -dash" 213
+    tell "SIZE ä" 213
+    tell "SIZE pipe" 550
+    data_port
+    tell "RETR pipe" 550
+}
+
+# --- nothing leaves ROOT
+
+@test "ftp no way leads out of ROOT: not .., not /, not a link" {
+    ftp -q
+    echo mine > outside
+    mkdir "$TREE/dir" elsewhere
+    ln -s "$BATS_TEST_TMPDIR" "$TREE/out"
+    ln -s ../outside "$TREE/file"
+    ln -s /dev/zero "$TREE/zero"
+    log_in
+    for path in ../outside /../outside dir/../../outside out/outside file zero \
+        "$BATS_TEST_TMPDIR/outside" ./../../outside ..//../outside dir/..; do
+        data_port
+        tell "RETR $path" 550
+        tell "SIZE $path" 550
+    done
+    echo x > "$TREE/dir/x"
+    tell "RNFR dir/x" 350
+    tell "RNTO zero" 550
+    for path in out/new file; do
+        data_port
+        tell "STOR $path" 550
+        data_port
+        tell "APPE $path" 550
+        tell "DELE $path" 550
+        tell "RNFR $path" 550
+        tell "MKD $path" 550
+    done
+    tell "CWD out" 550
+    tell "RMD out/elsewhere" 550
+    tell "RNFR dir/x" 350
+    tell "RNTO out/x" 550
+    tell "CWD dir" 250
+    tell "CWD ../../.." 250
+    tell PWD 257
+    same '257 "/" is where you are' "$REPLY"
+    same mine "$(< outside)"
+    [ ! -e x ] && [ ! -e new ] && [ -L "$TREE/zero" ] && [ -L "$TREE/file" ]
+}
+
+@test "ftp a directory that turns into a link and back is no way out" {
+    ftp -q
+    mkdir outside "$TREE/dir"
+    echo secret > outside/file
+    echo public > "$TREE/dir/file"
+    ln -s "$BATS_TEST_TMPDIR/outside" link
+    (
+        SECONDS=0 # it ends in any case
+        while [ ! -e stop ] && [ -d "$TREE/.." ] && [ "$SECONDS" -lt 20 ]; do
+            mv "$TREE/dir" kept && mv link "$TREE/dir"
+            mv "$TREE/dir" link && mv kept "$TREE/dir"
+        done
+    ) 3>&- &
+    swapper=$!
+    log_in
+    refused=0 got=0
+    for i in {1..150}; do
+        passive
+        printf 'RETR dir/file\r\n' >&"$C"
+        if hears 150 RETR > /dev/null; then
+            same public "$(cat <&"$D")"
+            hears 226 RETR
+            got=$((got + 1))
+        else
+            refused=$((refused + 1))
+        fi
+        close_data
+    done
+    touch stop
+    wait "$swapper"
+    echo "$got fetched, $refused refused"
+    [ "$got" -gt 0 ]
+}
+
+# --- uploads are there when they are complete
+
+@test "ftp an upload is not to be seen before it is complete" {
+    ftp -q
+    echo old > "$TREE/file"
+    log_in
+    passive
+    tell "STOR file" 150
+    echo new >&"$D"
+    within 5 took_bytes
+    same old "$(< "$TREE/file")"
+    run -0 client ls # where a file needs a name at once, it has a hidden one
+    same 1 "${#lines[@]}" "$output"
+    close_data
+    hears 226 STOR
+    same new "$(< "$TREE/file")"
+    same file "$(ls -A "$TREE")"
+}
+
+# The upload's file has its four bytes, as far as that can be seen.
+took_bytes() {
+    [ ! -d "/proc/$PID/fd" ] || find -L "/proc/$PID/fd" -type f -size 4c \
+        2> /dev/null | grep -q .
+}
+
+@test "ftp an upload that breaks leaves the old file, and nothing behind" {
+    ftp
+    fds=$(server_fds)
+    echo old > "$TREE/file"
+    for way in reset killed gone abort control append rest; do
+        [ "$way" = killed ] || { log_in && data_port; }
+        case $way in
+            reset)
+                printf 'STOR file\r\n' >&"$C"
+                "$WIRE" 127.0.0.1 "$DATA_PORT" 1000000
+                hears 150 STOR
+                hears 426 "a reset"
+                ;;
+            killed)
+                mkfifo endless
+                exec {F}<> endless
+                "$CLIENT" -p "$PORT" -u tom:secret put endless file 3>&- &
+                head -c 1000000 "$BIG" > endless
+                within 5 grep -q "STOR file" "$LOG"
+                kill -KILL $!
+                ;;
+            abort | append | rest)
+                [ "$way" != rest ] || tell "REST 2" 350
+                exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
+                [ "$way" = append ] && command=APPE || command=STOR
+                tell "$command file" 150
+                head -c 100000 "$BIG" >&"$D"
+                tell ABOR 426
+                close_data
+                ;;
+            gone) # its end is an end like any other: who says half?
+                exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
+                tell "STOR file" 150
+                echo new >&"$D"
+                within 5 took_bytes
+                halt
+                close_data
+                printf 'NOOP\r\n' >&"$C"
+                hang_up
+                kill -CONT "$PID"
+                ;;
+            control)
+                exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
+                tell "STOR file" 150
+                head -c 100000 "$BIG" >&"$D"
+                ;;
+        esac
+        case $way in killed | gone) ;; *) hang_up ;; esac
+        [ "$way" != control ] || close_data
+        within 5 has_fds "$fds" || { echo "fds are left: $way"; return 1; }
+        echo old | cmp - "$TREE/file" || { echo "$way"; return 1; }
+        same file "$(ls -A "$TREE")" "$way"
+        : > "$LOG"
+    done
+}
+
+@test "ftp a full disk: 452; a limit of a file's size: 552; the old file stays" {
+    limited() { ulimit -f 1000 && exec "$ROOT/06-selector/ftp-server" "$@"; }
+    PROGRAM=limited
+    ftp -q
+    echo old > "$TREE/file"
+    run -1 client put "$BIG" file
+    contains "$output" 552
+    same old "$(< "$TREE/file")"
+    same file "$(ls -A "$TREE")"
+    teardown
+    unshare -rm true 2> /dev/null || skip "unshare is missing, or not allowed"
+    tiny() {
+        exec unshare -rm sh -c 'mount -t tmpfs -o size=1m none "$1" &&
+            echo old > "$1/file" && shift && exec "$@"' sh "$TREE" \
+            "$ROOT/06-selector/ftp-server" "$@"
+    }
+    PROGRAM=tiny
+    ftp -q
+    run -1 client put "$BIG" file
+    contains "$output" 452
+    run -0 client get file
+    same old "$(< file)"
+    run -0 client ls
+    same 1 "${#lines[@]}" "$output"
+    head -c 500000 "$BIG" > small
+    client put small # there is room again
+}
+
+@test "ftp a file that vanishes, or gets shorter, in the middle" {
+    ftp -q
+    cp "$BIG" "$TREE/file"
+    log_in
+    passive
+    tell "RETR file" 150
+    rm "$TREE/file"
+    cmp "$BIG" <(cat <&"$D") # it is there as long as it is open
+    hears 226 RETR
+    data_port
+    tell "RETR file" 550
+    cp "$BIG" "$TREE/file"
+    passive
+    tell "RETR file" 150
+    : > "$TREE/file"
+    cat <&"$D" > got
+    hears 451 RETR
+    tell "REST 1" 350
+    data_port
+    tell "RETR file" 554
+}
+
+@test "ftp a transfer gets one turn, then others get theirs" {
+    command -v strace > /dev/null || skip "strace is missing"
+    ftp -q
+    log_in
+    uploads=$C
+    passive
+    tell "STOR file" 150
+    log_in
+    strace -p "$PID" -o trace -e trace=recvfrom,sendto \
+        2> strace 3>&- {D}>&- &
+    within 5 grep -q attached strace || skip "strace may not: $(< strace)"
+    halt
+    head -c 400000 "$BIG" >&"$D" # lies there before ...
+    printf 'NOOP\r\n' >&"$C"    # ... this
+    kill -CONT "$PID"
+    hears 200 NOOP
+    close_data
+    C=$uploads
+    hears 226 STOR
+    cat trace
+    same 1 "$(sed '/"200 /q' trace | grep -cE '^recvfrom.*= [0-9]{4,}$')" "turns"
+    [ "$(grep -cE '^recvfrom.*= [0-9]{4,}$' trace)" -ge 7 ]
+}
+
+# --- data connections
+
+@test "ftp a stranger at the data port is refused, its owner comes in" {
+    ftp -q
+    echo hello > "$TREE/file"
+    log_in
+    data_port
+    run "$WIRE" 127.0.0.2 "$DATA_PORT"
+    [ "$status" -ne 3 ] || skip "there is no 127.0.0.2 here"
+    tell "RETR file" 150
+    run "$WIRE" 127.0.0.2 "$DATA_PORT"
+    same '' "$(sed '/^wire:/d' <<< "$output")"
+    exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
+    same hello "$(cat <&"$D")"
+    hears 226 RETR
+}
+
+@test "ftp a data port is for one connection, then nobody listens there" {
+    ftp -q
+    cp "$BIG" "$TREE/file"
+    log_in
+    passive
+    tell "RETR file" 150
+    run -1 "$WIRE" 127.0.0.1 "$DATA_PORT"
+    contains "$output" refused
+}
+
+@test "ftp a data connection that is never opened: 425, and on" {
+    ftp -q -t 1
+    echo hello > "$TREE/file"
+    log_in
+    data_port
+    tell "RETR file" 150
+    hears 425 "a data connection"
+    data_port
+    tell "STOR new" 150
+    sleeps
+    hears 425 "a data connection"
+    tell NOOP 200
+    same file "$(ls -A "$TREE")"
+}
+
+@test "ftp resets in mid-transfer harm nobody, and cost no fd" {
+    ftp -q
+    cp "$BIG" "$TREE/file"
+    fds=$(server_fds)
+    for i in {1..20}; do
+        log_in
+        passive
+        tell "RETR file" 150
+        IFS= read -r -N 1 -u "$D" _
+        [ $((i % 2)) = 0 ] || hang_up
+        close_data
+        [ $((i % 2)) = 1 ] || hang_up
+    done
+    within 5 has_fds "$fds" || { echo "$fds fds, then $(server_fds)"; return 1; }
+    log_in
+    halt
+    printf 'NOOP\r\nNOOP\r\nNOOP\r\n' >&"$C" # who answers writes to nobody
+    hang_up
+    kill -CONT "$PID"
+    within 5 has_fds "$fds"
+    client get file
+    cmp file "$BIG"
+}
+
+# --- time, and numbers
+
+@test "ftp a wrong password takes a while, the third is the last" {
+    ftp -q
+    connect
+    for code in 530 530 421; do
+        printf 'USER tom\r\nPASS wrong\r\nNOOP\r\n' >&"$C"
+        hears 331 USER
+        [ "$code" != 421 ] || printf 'NOOP\r\n' >&"$C" # unread: not reset
+        start=$(date +%s%N)
+        hears "$code" PASS
+        [ $((($(date +%s%N) - start) / 1000000)) -gt 900 ]
+        [ "$code" = 421 ] || hears 200 NOOP
+    done
+    closed
+}
+
+@test "ftp a wrong password keeps nobody else waiting" {
+    ftp -q
+    connect
+    printf 'USER tom\r\nPASS wrong\r\n' >&"$C"
+    hears 331 USER
+    slow=$C
+    client put "$BIG" file
+    sleeps
+    C=$slow
+    hears 530 PASS
+}
+
+@test "ftp an idle session is closed: 421; a trickle is idle, too" {
+    ftp -q -t 1
+    connect
+    hears 421 "nothing"
+    closed
+    log_in
+    (for i in {1..50}; do { printf x >&"$C"; } 2> /dev/null; sleep 0.1; done) 3>&- &
+    trickle=$!
+    hears 421 "a byte now and then"
+    kill "$trickle" # which goes on
+}
+
+@test "ftp a session with nothing to do makes no system call" {
+    command -v strace > /dev/null || skip "strace is missing"
+    ftp -q
+    log_in
+    data_port
+    tell "STOR file" 150
+    calls=$(timeout 0.5 strace -f -c -p "$PID" 2>&1 || true)
+    echo "$calls"
+    case $calls in *"not permitted"* | *attach:*) skip "strace may not" ;; esac
+    [ "$(grep -cE ' (recv|recvfrom|send|sendto|accept|read|write)$' <<< "$calls")" = 0 ]
+    [ "$(awk '$NF ~ /^(epoll_wait|epoll_pwait|poll|ppoll)$/ { n += $(NF - 1) + 0 }
+        END { print n + 0 }' <<< "$calls")" -le 1 ]
+}
+
+@test "ftp 1,000 idle sessions: others are served, and little memory goes" {
+    fd_limit_of 1200
+    ulimit -n 1200
+    ftp -q
+    fds=$(server_fds)
+    sessions=()
+    for i in {1..1000}; do
+        exec {C}<> "/dev/tcp/127.0.0.1/$PORT"
+        sessions+=("$C")
+    done
+    within 10 has_fds $((fds + 1000))
+    client put "$BIG" file
+    client get file
+    cmp file "$BIG"
+    sleeps
+    hears 220 "the last one"
+    if [ -z "${SANITIZED:-}" ] && [ -r "/proc/$PID/status" ]; then
+        local now
+        now=$(sed -n 's/VmRSS:\s*\([0-9]*\).*/\1/p' "/proc/$PID/status")
+        [ "$now" -lt 16384 ] || { echo "it takes $now kB"; return 1; }
+    fi
+    for C in "${sessions[@]}"; do exec {C}>&-; done
+    within 10 has_fds "$fds"
+}
+
+@test "ftp without a free fd it does not spin, serves on, accepts again later" {
+    few() { ulimit -n 16 && exec "$ROOT/06-selector/ftp-server" "$@"; }
+    PROGRAM=few
+    ftp -q
+    log_in
+    first=$C fds=$(server_fds)
+    others=()
+    for i in {1..12}; do
+        exec {C}<> "/dev/tcp/127.0.0.1/$PORT"
+        others+=("$C")
+    done
+    calm
+    C=$first
+    tell EPSV 425
+    tell PWD 257
+    for C in "${others[@]}"; do exec {C}>&-; done
+    C=$first
+    tell PWD 257
+    within 5 has_fds "$fds"
+    echo hello > "$TREE/file"
+    client get file
+    same hello "$(< file)"
+}
+
+@test "ftp who does not read is in nobody's way" {
+    ftp -q
+    cp "$BIG" "$TREE/file"
+    for i in {1..20}; do
+        log_in
+        passive
+        tell "RETR file" 150
+    done
+    client get file
+    cmp file "$BIG"
+    log_in
+    ( # who reads no replies, either
+        while printf 'HELP\r\nFEAT\r\n'; do :; done
+    ) >&"$C" 2> /dev/null 3>&- &
+    flood=$!
+    client put "$BIG" other
+    cmp "$BIG" "$TREE/other"
+    kill "$flood" && wait "$flood" 2> /dev/null || true
+    memory_is_its_own
+    [ ! -r "/proc/$PID/status" ] ||
+        [ "$(sed -n 's/VmHWM:\s*\([0-9]*\).*/\1/p' "/proc/$PID/status")" -lt 12288 ]
+}
+
+# --- README
+
+@test "ftp the README's session with curl works as printed" {
+    command -v curl > /dev/null || skip "curl is missing"
+    grep -q '^## The homework' "$ROOT/06-selector/README.md" ||
+        skip "the README has no such section"
+    ftp -q -a
+    local line command='' wanted='' ran=0
+    mkdir kit build && mv build kit
+    for line in "$ROOT"/*; do
+        [ "${line##*/}" = build ] || ln -s "$line" kit/
+    done
+    ROOT=$PWD/kit
+    while IFS= read -r line; do
+        case $line in
+            '$ '*ftp-server*) ;; # it runs
+            '$ '*)
+                prints_what_it_says
+                command=${line#\$ } wanted=''
+                command=${command//2121/$PORT} ;;
+            *) wanted+=$line$'\n' ;;
+        esac
+    done < <(awk '/^## / { here = /The homework/ } /^```/ { inside = here && /session/; next }
+        inside' "$ROOT/06-selector/README.md")
+    prints_what_it_says
+    [ "$ran" -ge 5 ]
+}
