@@ -33,6 +33,8 @@ struct command {
 static void do_user(struct session *s, char *name)
 {
     s->logged_in = false;
+    s->restart = 0;
+    s->renamed[0] = '\0';
     snprintf(s->user, sizeof s->user, "%.*s", NAME_SIZE - 1, name);
     s->read_only = settings.anonymous &&
                    (strcasecmp(name, "anonymous") == 0 ||
@@ -112,6 +114,7 @@ static void do_noop(struct session *s, char *unused)
 
 static void do_type(struct session *s, char *type)
 {
+    s->restart = 0; /* a REST is for the transfer that follows it */
     bool ascii = strcasecmp(type, "A") == 0 || strcasecmp(type, "A N") == 0;
     if (!ascii && strcasecmp(type, "I") != 0 && strcasecmp(type, "L 8") != 0) {
         reply(s, "504 A or I");
@@ -367,6 +370,7 @@ static void do_appe(struct session *s, char *path)
 static void do_abor(struct session *s, char *unused)
 {
     (void)unused;
+    s->restart = 0;
     session_abort(s);
     reply(s, "226 Now nothing is under way");
 }

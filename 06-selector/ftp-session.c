@@ -4,10 +4,12 @@
  * Look at go_on(), with which each callback ends: what a session waits for
  * follows from its state, and from nothing else.
  */
+#define _GNU_SOURCE /* POLLRDHUP */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,10 @@
 
 #include "ftp-commands.h"
 #include "ftp-session.h"
+
+#ifndef POLLRDHUP
+#define POLLRDHUP 0 /* Linux' own; elsewhere HUP has to do */
+#endif
 
 enum {
     MAX_WRONG = 3,      /* passwords, and the session is over */
@@ -203,7 +209,11 @@ static void fail_transfer(struct session *s)
 /* An upload has come, and the client is still there. */
 static void publish(struct session *s)
 {
-    if (transfer_publish(s->transfer) < 0)
+    /* Ask now: we may have been busy, or not have listened. */
+    struct pollfd end = { .fd = s->control, .events = POLLRDHUP };
+    if (poll(&end, 1, 0) != 0)
+        s->over = true;
+    else if (transfer_publish(s->transfer) < 0)
         fail_transfer(s);
     else
         end_transfer(s, "226 There it is");
@@ -221,7 +231,8 @@ static bool take_data(struct session *s, int fd)
 {
     s->data = fd;
     if (fd >= 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
-        selector_register(settings.selector, fd, 0, on_data, s) == 0)
+        selector_register(settings.selector, fd, SELECTOR_READ, on_data,
+                          s) == 0)
         return true;
     LOG("%s: no data connection: %s", s->name, strerror(errno));
     close_fd(&s->data);
@@ -541,7 +552,8 @@ void session_welcome(const struct selector_key *listener, int ready)
     size = sizeof s->own;
     if (s != NULL && fcntl(fd, F_SETFL, O_NONBLOCK) == 0 &&
         getsockname(fd, (struct sockaddr *)&s->own, &size) == 0 &&
-        selector_register(settings.selector, fd, 0, on_control, s) == 0) {
+        selector_register(settings.selector, fd, SELECTOR_READ, on_control,
+                          s) == 0) {
         begin_session(s, fd, &peer);
         return;
     }

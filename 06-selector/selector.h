@@ -34,7 +34,9 @@
  * the number stays registered (EEXIST), and what the next selector_select()
  * makes of it differs. epoll and kqueue do not mention it, poll says that it
  * is ready, select fails (EBADF). And epoll watches the file, not the number:
- * as long as a dup() or a child has it open, epoll goes on about it.
+ * as long as a dup() or a child has it open, epoll goes on about it, even after
+ * selector_unregister(): selector_select() returns at once, again and again,
+ * and who gets the number gets its events.
  *
  * A selector belongs to one thread, and to the process that has opened it: a
  * child of fork() opens its own.
@@ -100,8 +102,9 @@ int selector_modify(struct selector *selector, int fd, int events,
 int selector_unregister(struct selector *selector, int fd);
 
 /* Sleep until an fd is ready or timeout_ms milliseconds are over (0: do not
-   wait; below 0: for ever). Returns how many are ready, for selector_next();
-   0 when the time was over or a signal came. What selector_next() has not
+   wait; below 0: for ever). Returns how many it has found ready, for
+   selector_next() (epoll and kqueue find 256 at most in one call, the others
+   in the next); 0 when the time was over or a signal came. What selector_next() has not
    told of the time before is dropped; if it lasts, it is told again.
    An error, or the other side's hang-up, counts as ready for all that the fd
    waits for: the recv() or send() that follows says which it is.

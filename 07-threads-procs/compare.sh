@@ -8,6 +8,9 @@
 # CPU:    of all processes, for one of 40,000 messages that 100 clients send
 set -u
 cd "$(dirname "$0")/.." || exit 1
+pid='' load=''
+trap 'kill $pid $load 2> /dev/null' EXIT
+trap 'exit 130' INT TERM
 
 # start SERVER [ARG...]: in a process group of its own; its $pid and $port.
 start() {
@@ -17,6 +20,7 @@ start() {
     pid=$!
     set +m
     until port=$(sed -n 's/.*127\.0\.0\.1:\([0-9]*\)$/\1/p' "$log") && [ -n "$port" ]; do
+        kill -0 "$pid" 2> /dev/null || { echo "$1 did not start" >&2; exit 1; }
         sleep 0.05
     done
     rm "$log"
@@ -25,6 +29,7 @@ start() {
 stop() {
     kill -TERM "$pid"
     wait "$pid"
+    pid=''
 }
 
 # its_processes: the pids of the server's process group.
@@ -32,7 +37,7 @@ its_processes() {
     ps -e -o pid=,pgid= | awk -v group="$pid" '$2 == group { print $1 }'
 }
 
-# kib: the memory of all of them, without what they share with others.
+# kib: the memory of all of them, what they share by their share.
 kib() {
     local process
     for process in $(its_processes); do
@@ -49,7 +54,7 @@ ticks() {
         awk '{ n += $12 + $13 + $14 + $15 } END { print n + 0 }'
 }
 
-printf '%-36s %22s %16s\n' '' 'memory per idle client' 'CPU per message'
+printf '%-31s %26s %16s\n' '' 'own memory per idle client' 'CPU per message'
 while read -r -a server; do
     start "${server[@]}"
     memory='only 8 at a time'
@@ -61,6 +66,7 @@ while read -r -a server; do
         memory=$(awk -v kib=$(($(kib) - before)) 'BEGIN { printf "%.1f KiB", kib / 500 }')
         kill "$load"
         wait "$load"
+        load=''
         ;;
     esac
     stop
@@ -70,7 +76,7 @@ while read -r -a server; do
     sleep 0.2 # so that who has ended is counted
     cpu=$(awk -v ticks=$(($(ticks) - before)) 'BEGIN { printf "%.1f us", ticks * 1e4 / 4e4 }')
     stop
-    printf '%-36s %22s %16s\n' "${server[*]}" "$memory" "$cpu"
+    printf '%-31s %26s %16s\n' "${server[*]}" "$memory" "$cpu"
 done << 'SERVERS'
 07-threads-procs/server -m thread
 07-threads-procs/server -m process

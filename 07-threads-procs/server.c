@@ -242,7 +242,8 @@ static int alive; /* so many of them */
    process; holding stdout's lock, none of them can print any more.) */
 static _Noreturn void end_all(void)
 {
-    flockfile(stdout);
+    for (int i = 0; i < 100 && ftrylockfile(stdout) != 0; i++)
+        usleep(1000); /* or never: its owner may sleep in a full pipe */
     for (int i = 0; i < alive; i++)
         kill(children[i], SIGKILL);
     while (wait(NULL) > 0)
@@ -429,7 +430,7 @@ static void thread_pool(int listener)
 
 static void prefork(int listener)
 {
-    static const struct timespec nap = { .tv_nsec = 10000000 };
+    static const struct timespec nap = { .tv_sec = 1 };
     sigset_t none;
     sigemptyset(&none);
     for (;;) {
@@ -441,7 +442,8 @@ static void prefork(int listener)
             LOG("%s: process %d serves it", c.name, (int)getpid());
             serve_and_count(c);
         }
-        pselect(0, NULL, NULL, NULL, alive > 0 ? NULL : &nap, &none);
+        pselect(0, NULL, NULL, NULL, alive < workers ? &nap : NULL,
+                &none); /* one who could not be started is tried again */
     }
 }
 

@@ -91,6 +91,7 @@ static int joined(pid_t pid)
 static pthread_mutex_t *lock; /* in shared memory */
 static bool locks;
 static int number;
+static int gate[2]; /* a pipe: its end comes when nobody can write any more */
 
 static void make_lock(void)
 {
@@ -113,6 +114,12 @@ static int print_two_halves(void)
         pthread_mutex_lock(lock);
     printf("hello world %d", number);
     fflush(stdout);
+    if (!locks) { /* wait until everybody is here: luck shall not help us */
+        char byte;
+        close(gate[1]);
+        if (read(gate[0], &byte, 1) < 0)
+            err(1, "read");
+    }
     nap(0.1);
     printf(" Finished %d\n", number);
     fflush(stdout);
@@ -124,8 +131,12 @@ static int print_two_halves(void)
 static void ten_children(const char *title)
 {
     puts(title);
+    if (pipe(gate) < 0)
+        err(1, "pipe");
     for (number = 0; number < CHILDREN; number++)
         child(print_two_halves);
+    close(gate[0]);
+    close(gate[1]);
     while (wait(NULL) > 0)
         ;
 }

@@ -169,7 +169,6 @@ static void pool_terminate(struct pool *p)
     for (int i = 0; i < WORKERS; i++)
         kill(p->workers[i], SIGTERM);
     pool_close(p);
-    p->pending = 0;
     pool_join(p);
 }
 
