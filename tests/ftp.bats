@@ -619,7 +619,7 @@ took_bytes() {
     ftp
     fds=$(server_fds)
     echo old > "$TREE/file"
-    for way in reset killed gone abort control append rest; do
+    for way in reset killed gone deaf abort control append rest; do
         [ "$way" = killed ] || { log_in && data_port; }
         case $way in
             reset)
@@ -656,13 +656,24 @@ took_bytes() {
                 hang_up
                 kill -CONT "$PID"
                 ;;
+            deaf) # so much to read before its end that nobody gets there
+                exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
+                tell "STOR file" 150
+                echo new >&"$D"
+                within 5 took_bytes
+                printf 'PWD\r\n%.0s' {1..2000} >&"$C"
+                halt
+                close_data
+                hang_up
+                kill -CONT "$PID"
+                ;;
             control)
                 exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
                 tell "STOR file" 150
                 head -c 100000 "$BIG" >&"$D"
                 ;;
         esac
-        case $way in killed | gone) ;; *) hang_up ;; esac
+        case $way in killed | gone | deaf) ;; *) hang_up ;; esac
         [ "$way" != control ] || close_data
         within 5 has_fds "$fds" || { echo "fds are left: $way"; return 1; }
         echo old | cmp - "$TREE/file" || { echo "$way"; return 1; }
