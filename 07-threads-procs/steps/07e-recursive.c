@@ -52,10 +52,6 @@ static void nap(double seconds)
 }
 
 /* A line in one piece, whoever else prints. */
-#define TELL(...) \
-    (flockfile(stdout), printf("%4.1f s  ", now()), printf(__VA_ARGS__), \
-     putchar('\n'), funlockfile(stdout))
-
 static void take_options(int argc, char **argv)
 {
     if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
