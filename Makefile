@@ -5,10 +5,10 @@ CFLAGS   ?= -O3 -g
 WARNINGS  = -Wall -Wextra -Wshadow -Wpedantic
 
 # Every .c is a program, but for those with a .h beside them: modules, linked
-# into the programs of their lesson. epoll is a part of Linux alone.
+# into the programs of their folder that include one. epoll is Linux's alone.
 sources  := $(wildcard 0*-*/*.c 0*-*/steps/*.c clients/*.c)
 elsewhere := $(if $(filter Linux,$(shell uname)),,05-epoll/%)
-modules  := $(patsubst %.h,%.c,$(wildcard 0*-*/*.h))
+modules  := $(patsubst %.h,%.c,$(wildcard 0*-*/*.h clients/*.h))
 programs := $(patsubst %.c,%,$(filter-out $(modules) $(elsewhere),$(sources)))
 tools    := $(filter clients/%,$(programs))
 lessons  := $(patsubst %/server.c,%,$(wildcard 0*-*/server.c))
@@ -114,10 +114,12 @@ tsan-%:
 ##   make clean                  away with what was built
 all: $(programs)
 
-$(programs): %: %.c $$(filter $$(call lesson_of,$$@)/$$(PERCENT),$$(modules) $$(modules:.c=.h))
+$(programs): %: %.c $$(call modules_of,$$@)
 	$(CC) -std=gnu11 $(WARNINGS) $(CFLAGS) -pthread -o $@ $(filter %.c,$^)
 
-PERCENT := %
+modules_of = $(if $(shell grep '^\#include "' $1.c),$(filter \
+             $(call lesson_of,$1)/%,$(modules) $(modules:.c=.h)))
+PERCENT   := %
 
 clean:
 	rm -rf build $(programs) $(addsuffix .dSYM,$(programs))
