@@ -20,7 +20,7 @@ step_file = $(wildcard 0*-*/steps/$1-*.c)
 server   := $(if $(SERVER),$(abspath $(SERVER)))
 
 play      = SERVER='$(server)' clients/play $(if $(STEP),--step) \
-            $(if $(PACE),--pace $(PACE))
+            $(if $(PACE),--pace $(PACE)) $(if $(XRAY),--xray)
 need_bats = command -v bats > /dev/null || { echo 'The tests need bats-core:' \
             'apt install bats, dnf install bats or brew install bats-core'; \
             exit 1; }
@@ -48,7 +48,10 @@ help:
 ##   make 03-select STEP=1       ... waiting for Enter after each sentence
 ##   make 03-select PACE=0.3     ... this many seconds between two lines (0.8);
 ##                               Enter ends a pause
-##   make 03d                    play or run one step of a lesson
+##   make 03-select XRAY=1       ... with the server's system calls, live: what
+##                               sleeps, what copies, what is refused
+##   make 03d                    play or run one step of a lesson; XRAY=1, too
+##   clients/xray -- PROGRAM     the calls of any program; -h
 ##   clients/load -p 9003        100 clients at once on the server there; -h
 $(lessons): %: %/server %/client $(tools)
 	@$(play) $@/demo.play
@@ -62,8 +65,9 @@ $(lessons): %: %/server %/client $(tools)
 
 $(numbers): %: $$(firstword $$(filter $$@-$$(PERCENT),$(lessons)))
 
-$(steps): %: $$(basename $$(call step_file,$$*)) clients/play
-	@if [ -f $<.play ]; then $(play) $<.play; else $<; fi
+$(steps): %: $$(basename $$(call step_file,$$*)) $(tools)
+	@if [ -f $<.play ]; then $(play) $<.play; \
+	else $(if $(XRAY),clients/xray --) $<; fi
 	@[ ! -t 1 ] || printf '\nNext:  less %s.c\n       make diff-%s\n' $< $@
 
 ## Compare

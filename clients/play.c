@@ -1,7 +1,7 @@
 /*
  * play: play one scene against a server, show it, and check what comes back.
  *
- *     clients/play [--step] [--pace SECONDS] [--all] [--quiet]
+ *     clients/play [--step] [--pace SECONDS] [--all] [--quiet] [--xray]
  *                  [--server PATH] [--timeout SECONDS] FILE.play
  *
  *     --step      wait for Enter after each sentence, for a class
@@ -9,6 +9,8 @@
  *                 a sentence as long as it takes to read it, or until Enter
  *     --all       show every line of the log, also of a flood
  *     --quiet     show nothing but what went wrong
+ *     --xray      show the server's system calls among the lines of its log,
+ *                 as clients/xray tells them; "see" does not look at these
  *     --server P  start P in the place of the scene's program (or $SERVER)
  *     --timeout S how long to wait for what is expected (5)
  *
@@ -97,6 +99,7 @@ enum {
     LOG_LINES = 32768,      /* that see can look back on */
     SHOWN_LINES = 6,        /* of the log after one doing, without --all: */
     SHOWN_LAST = 4,         /* the first and the last of them */
+    WITH_CALLS = 4,         /* times as many with --xray */
     LAST_LINES = 10,        /* of the log, told when something fails */
     WORDS = 64,             /* in a line of the scene */
     CONNECTING = 128,       /* of a crowd, at the same time */
@@ -162,9 +165,10 @@ static size_t owner[65536]; /* by port: 1 + the index of the player there */
 static int n_checks;
 
 /* The options */
-static bool step, all, quiet;
+static bool step, all, quiet, xray;
 static double pace = -1, timeout = 5;
 static const char *program; /* --server */
+static char xray_path[4096];
 
 /* The server */
 static pid_t server; /* and its process group; 0: none */
@@ -394,8 +398,10 @@ static void show_log_line(const char *line);
    of it. */
 static void show_rest_of_log(void)
 {
-    size_t hidden = shown > SHOWN_LINES && !all ? shown - SHOWN_LINES : 0;
-    size_t last = hidden < SHOWN_LAST ? hidden : SHOWN_LAST;
+    size_t times = xray ? WITH_CALLS : 1, most = SHOWN_LAST * times;
+    size_t hidden = shown > SHOWN_LINES * times && !all
+        ? shown - SHOWN_LINES * times : 0;
+    size_t last = hidden < most ? hidden : most;
     shown = 0;
     if (hidden > last) {
         begin_server_lane(true);
@@ -489,21 +495,22 @@ static const char *translate(const char *line, const size_t **paint)
     return text;
 }
 
-/* N bytes of a translated line, the clients' names in their colours; without
-   PAINT all is bold. */
-static void show_painted(const char *text, const size_t *paint, size_t n)
+/* N bytes of a translated line in the colour of CODES, but (with PAINT) the
+   clients' names in theirs. */
+static void show_painted(const char *text, const size_t *paint, size_t n,
+                         const char *codes)
 {
     size_t last = 0;
-    if (paint == NULL)
-        printf("%s%.*s%s", style("1"), (int)n, text, style("0"));
-    for (size_t i = 0; paint != NULL && i < n; i++) {
-        if (paint[i] != last)
-            fputs(style(paint[i] == 0 ? "0"
-                        : colour_of(&players[paint[i] - 1])), stdout);
-        last = paint[i];
+    fputs(style(codes), stdout);
+    for (size_t i = 0; i < n; i++) {
+        size_t now_for = paint == NULL ? 0 : paint[i];
+        if (now_for != last)
+            fputs(style(now_for == 0 ? codes
+                        : colour_of(&players[now_for - 1])), stdout);
+        last = now_for;
         putchar(text[i]);
     }
-    fputs(last == 0 ? "" : style("0"), stdout);
+    fputs(style("0"), stdout);
 }
 
 /* "FILE:LINE: TEXT": the length of FILE:LINE, or 0 if it is none (but an
@@ -517,6 +524,16 @@ static int place_in(const char *line)
     return is ? n + 1 + digits : 0;
 }
 
+/* "xray TIME ms: TEXT", from clients/xray: the length of all before TEXT, or
+   0 if this is a line of the server's own. */
+static int kernel_in(const char *line)
+{
+    int n = 0;
+    if (xray)
+        sscanf(line, "xray %*f ms: %n", &n);
+    return n;
+}
+
 /* The end of a line: the LENGTH bytes of PLACE after INDENT columns. */
 static void show_place(int indent, const char *place, int length)
 {
@@ -528,9 +545,9 @@ static void show_place(int indent, const char *place, int length)
 }
 
 /* A text in the server's lane, and at the right edge the LENGTH bytes of
-   PLACE, or below where there is no room. */
+   PLACE, or below where there is no room. CODES: the text's colour. */
 static void show_server(const char *text, const size_t *paint,
-                        const char *place, int length)
+                        const char *codes, const char *place, int length)
 {
     int room = columns - TIME_COLUMNS - lane - 2, used;
     int beside = room - length > 12 ? length : 0, below = length - beside;
@@ -538,7 +555,7 @@ static void show_server(const char *text, const size_t *paint,
     do {
         size_t n = fit(text, beside > 0 ? room - beside - 1 : room, &used);
         begin_server_lane(first);
-        show_painted(text, paint, n);
+        show_painted(text, paint, n, codes);
         show_place(room - beside - used, place, beside);
         n += strspn(text + n, " ");
         text += n;
@@ -553,23 +570,28 @@ static void show_server(const char *text, const size_t *paint,
     flush();
 }
 
-/* A line of the log, and the FILE:LINE that printed it. */
+/* A line of the log, and the FILE:LINE that printed it; or a system call. */
 static void show_log_line(const char *line)
 {
     const size_t *paint;
     int place = place_in(line), room = columns - TIME_COLUMNS - lane - 2;
+    if (kernel_in(line) > 0) {
+        const char *call = translate(line + kernel_in(line), &paint);
+        show_server(call, paint, "36", "kernel", 6);
+        return;
+    }
     const char *text = translate(line + (place > 0 ? place + 2 : 0), &paint);
     while ((room < 60 || place > room - 30) &&
            memchr(line, '/', (size_t)place) != NULL) {
         place--; /* on a narrow screen the file's own name must do */
         line++;
     }
-    show_server(text, paint, line, place);
+    show_server(text, paint, "0", line, place);
 }
 
 static void show_log(const char *line)
 {
-    if (++shown <= SHOWN_LINES || all)
+    if (++shown <= SHOWN_LINES * (size_t)(xray ? WITH_CALLS : 1) || all)
         show_log_line(line);
 }
 
@@ -577,7 +599,7 @@ static void show_log(const char *line)
 static void show_note(const char *text)
 {
     show_rest_of_log();
-    show_server(text, NULL, "", 0);
+    show_server(text, NULL, "1", "", 0);
 }
 
 static void show_title(void)
@@ -783,6 +805,18 @@ static char *program_path(const char *name)
         ? server_beside : path;
 }
 
+/* The same command under clients/xray, which lies beside us. */
+static char **with_xray(char **argv)
+{
+    static char *longer[WORDS + 8];
+    size_t n = 0;
+    longer[n++] = xray_path;
+    longer[n++] = "--";
+    while (n < WORDS + 7 && *argv != NULL)
+        longer[n++] = *argv++;
+    return longer;
+}
+
 /* In the child: become the program, in a process group of its own. */
 static void become(char **argv, const int *in, const int *out, int trouble)
 {
@@ -798,7 +832,7 @@ static void become(char **argv, const int *in, const int *out, int trouble)
         signal(number, SIG_DFL);
     if (write(guard, &group, sizeof group) == sizeof group &&
         setrlimit(RLIMIT_NOFILE, &limit) == 0)
-        execv(argv[0], argv);
+        execv(xray ? xray_path : argv[0], xray ? with_xray(argv) : argv);
     int why = errno;
     _exit(write(trouble, &why, sizeof why) == sizeof why ? 126 : 127);
 }
@@ -840,7 +874,8 @@ static void start(char **argv)
     close(trouble[1]);
     if (read(trouble[0], &why, sizeof why) == sizeof why) {
         server = 0;
-        fail("  cannot start %s: %s", argv[0], strerror(why));
+        fail("  cannot start %s: %s", xray ? xray_path : argv[0],
+             strerror(why));
     }
     close(trouble[0]);
     keyboard = in[1];
@@ -1542,7 +1577,8 @@ static void do_see(const struct action *a)
         if (n_lines > LOG_LINES && i < n_lines - LOG_LINES)
             i = n_lines - LOG_LINES;
         for (; i < n_lines; i++)
-            if (!regexec(&a->regex, log_lines[i % LOG_LINES], 0, NULL, 0)) {
+            if (kernel_in(log_lines[i % LOG_LINES]) == 0 &&
+                !regexec(&a->regex, log_lines[i % LOG_LINES], 0, NULL, 0)) {
                 see_from = i + 1;
                 n_checks++;
                 return;
@@ -2268,7 +2304,7 @@ static void verdict(void)
 
 static _Noreturn void usage(FILE *to, int exit_status)
 {
-    fputs("usage: play [--step] [--pace SECONDS] [--all] [--quiet]\n"
+    fputs("usage: play [--step] [--pace SECONDS] [--all] [--quiet] [--xray]\n"
           "            [--server PATH] [--timeout SECONDS] FILE.play\n"
           "what a scene can say stands at the top of clients/play.c\n", to);
     exit(exit_status);
@@ -2292,6 +2328,7 @@ static void read_options(int argc, char **argv)
         { "pace", required_argument, NULL, 'p' },
         { "all", no_argument, NULL, 'a' },
         { "quiet", no_argument, NULL, 'q' },
+        { "xray", no_argument, NULL, 'x' },
         { "server", required_argument, NULL, 'S' },
         { "timeout", required_argument, NULL, 't' },
         { "help", no_argument, NULL, 'h' },
@@ -2305,6 +2342,7 @@ static void read_options(int argc, char **argv)
         case 'p': pace = seconds_in("pace", optarg); break;
         case 'a': all = true; break;
         case 'q': quiet = true; break;
+        case 'x': xray = true; break;
         case 'S': program = optarg; break;
         case 't': timeout = seconds_in("timeout", optarg); break;
         case 'h': usage(stdout, 0);
@@ -2315,6 +2353,9 @@ static void read_options(int argc, char **argv)
     file = argv[optind];
     if (program != NULL && program[0] == '\0')
         program = NULL;
+    const char *slash = strrchr(argv[0], '/');
+    snprintf(xray_path, sizeof xray_path, "%.*sxray",
+             slash == NULL ? 0 : (int)(slash + 1 - argv[0]), argv[0]);
 }
 
 static void prepare_screen(void)
