@@ -808,10 +808,14 @@ static char *program_path(const char *name)
 /* The same command under clients/xray, which lies beside us. */
 static char **with_xray(char **argv)
 {
-    static char *longer[WORDS + 8];
+    static char path[4096], *longer[WORDS + 8];
     size_t n = 0;
+    snprintf(path, sizeof path, "%s%s", strchr(*argv, '/') ? "" : "./",
+             *argv); /* xray would look for it in $PATH */
     longer[n++] = xray_path;
     longer[n++] = "--";
+    longer[n++] = path;
+    argv++;
     while (n < WORDS + 7 && *argv != NULL)
         longer[n++] = *argv++;
     return longer;

@@ -13,7 +13,7 @@ make_() {
 @test "make prints every command" {
     run -0 make_
     for command in "make 03-select " "STEP=1" "make 03d" "make diff-04-poll" \
-        "make test " "make test-03-select" "SERVER=" "make all" "make clean"; do
+        "make test " "make test-03-select" "SERVER=" "make all" "make clean" "XRAY=1"; do
         contains "$output" "$command"
     done
 }
@@ -34,6 +34,15 @@ make_() {
     yes '' 2> /dev/null | head -n 100 |
         make_ 01-blocking STEP=1 > "$BATS_TEST_TMPDIR/out"
     contains "$(cat "$BATS_TEST_TMPDIR/out")" "all as expected"
+}
+
+@test "make NN-name XRAY=1 shows the server's system calls, make NNx XRAY=1 a step's" {
+    "$ROOT/clients/xray" -q -o /dev/null -- true || skip "no tracing here (ptrace)"
+    run -0 make_ 03-select XRAY=1
+    contains "$output" "all as expected"
+    contains "$output" "select(3, 4, 5 readable?) slept"
+    run -0 make_ 01h XRAY=1
+    contains "$output" "recv(3) slept"
 }
 
 @test "make diff-NN-name shows what is new since the lesson before" {

@@ -6,7 +6,7 @@ unset SERVER # play would take it
 lesson 03-select
 
 setup_file() {
-    build clients/play 03-select/server
+    build clients/play clients/xray 03-select/server
 }
 
 setup() {
@@ -421,6 +421,41 @@ END
     plays 0 --server ./talker <<< $'run x\nsee "^one$"\nsee "^t[a-h]ree|four$"'
     fails_at 3 'no line of the log matches "one"' --server ./talker $SOON \
         <<< $'run x\nsee "two"\nsee "one"'
+}
+
+@test "play: --xray shows the system calls among the log's lines; see does not see them" {
+    "$ROOT/clients/xray" -q -o /dev/null -- true || skip "no tracing here (ptrace)"
+    plays 0 --xray <<'END'
+server
+A connect; A send "hi\n"; A expect "HI\n"
+B connect
+see "recv: 3 bytes"
+END
+    local order
+    order=$(grep -oE 'recv\(4\) copied|recv: 3|send\(4\) copied|send: 3|accept\(3\): [45]' <<< "$output")
+    same $'accept(3): 4\nrecv(4) copied\nrecv: 3\nsend(4) copied\nsend: 3\naccept(3): 5' \
+        "$order" "calls and lines of the log in true order"
+    fails_at 2 'no line of the log matches "listen.3"' --xray $SOON <<'END'
+server
+see "listen.3"
+END
+}
+
+@test "play: --xray keeps the server's pid, its end and its exit status" {
+    "$ROOT/clients/xray" -q -o /dev/null -- true || skip "no tracing here (ptrace)"
+    fake exits <<< 'echo "listening on 127.0.0.1:9"; echo "I am $$ of $PPID"; exit 3'
+    plays 0 --xray --server exits <<'END'
+server
+expect exit 3
+END
+    plays 0 --xray <<'END'
+server
+signal STOP; signal CONT
+A connect; A send "hi\n"; A expect "HI\n"
+signal TERM
+expect exit 0
+END
+    fails_at 1 'ended before it was ready' --xray --server ./nonesuch <<< server
 }
 
 @test "play: type goes to the server's keyboard, type eof ends it" {
