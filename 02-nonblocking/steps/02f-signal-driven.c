@@ -30,10 +30,11 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -112,8 +113,8 @@ static void tell_message(void)
     printf("%7.1f ms  the message: \"%s\"\n", now(), text);
 }
 
-/* From now on a signal comes when something new is there. By itself SIGIO ends
-   the process, so first there has to be a handler, or it has to be blocked. */
+/* From now on a signal comes when something new is there. Linux ends a process
+   that does not expect SIGIO, so the handler has to be there first. */
 static void ask_for_signals(int fd)
 {
     if (fcntl(fd, F_SETOWN, getpid()) < 0 || fcntl(fd, F_SETFL, O_ASYNC) < 0)
@@ -149,8 +150,8 @@ static void a_late_message(void)
     for (int asked; recv(requests, &asked, sizeof asked, 0) > 0;) /* asleep */
         answer(asked);
 
-    /* A signal that comes after the look at CAME must not come before the
-       sleep: it is blocked, but while sigsuspend() sleeps. */
+    /* A signal between the look at CAME and the sleep would be slept through.
+       So it is blocked, and only sigsuspend(), asleep, lets it in. */
     sigset_t sigio, none;
     sigemptyset(&none);
     sigemptyset(&sigio);
@@ -165,99 +166,90 @@ static void a_late_message(void)
     close(message);
 }
 
-/* Takes one of these blocked signals, if one has come; else 0 or less. Does it
-   say that there is something in FD? */
-static int next_signal(const sigset_t *set, int fd, bool *with_fd)
+/* Takes one of these blocked signals; 0 or less: none has come. TELLS_FD: does
+   it carry the news that there is something in FD? */
+static int next_signal(const sigset_t *set, int fd, bool *tells_fd)
 {
 #ifdef F_SETSIG
     siginfo_t info;
     int sig = sigtimedwait(set, &info, &(struct timespec){ 0 });
-    *with_fd = sig > 0 && info.si_code == POLL_IN && info.si_fd == fd;
+    *tells_fd = sig > 0 && info.si_code == POLL_IN && info.si_fd == fd;
 #else
     int sig = 0;
     sigset_t pending;
     sigpending(&pending);
     if (sigismember(&pending, SIGIO))
         sigwait(set, &sig);
-    *with_fd = sig > 0 && fd < 0; /* no: there is no such thing here */
+    *tells_fd = sig > 0 && fd < 0; /* no: there is no such thing here */
 #endif
     return sig;
 }
 
-static bool take_one(int fd)
+/* Three messages, each a datagram, so that a recv() gets one. */
+static void row(const char *name, int sig, int recvs_at_sigio)
 {
+    int ends[2], sigios = 0, others = 0, with_fd = 0, got = 0, left = 0;
     char c;
-    return recv(fd, &c, sizeof c, MSG_DONTWAIT) > 0;
-}
-
-static void three_messages(const char *name, int sig, bool until_eagain)
-{
-    int ends[2], fd, s, sigios = 0, others = 0, with_fds = 0, got = 0, left = 0;
-    bool with_fd;
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGIO);
     sigaddset(&set, sig);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) < 0) /* a recv() gets one */
+    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) < 0)
         err(1, "socketpair");
-    fd = ends[0];
-    ask_for_signals(fd);
 #ifdef F_SETSIG
-    if (sig != SIGIO && fcntl(fd, F_SETSIG, sig) < 0)
+    if (sig != SIGIO && fcntl(ends[0], F_SETSIG, sig) < 0)
         err(1, "fcntl");
 #endif
+    ask_for_signals(ends[0]);
 
     for (int i = 0; i < 3; i++)
         if (send(ends[1], "x", 1, 0) < 0)
             err(1, "send");
-    while ((s = next_signal(&set, fd, &with_fd)) > 0) {
+    bool tells_fd;
+    for (int s; (s = next_signal(&set, ends[0], &tells_fd)) > 0;) {
         sigios += s == SIGIO;
         others += s != SIGIO;
-        with_fds += with_fd;
-        while (take_one(fd)) {
+        with_fd += tells_fd;
+        for (int n = s == SIGIO ? recvs_at_sigio : 1;
+             n > 0 && recv(ends[0], &c, 1, MSG_DONTWAIT) > 0; n--)
             got++;
-            if (s != SIGIO || !until_eagain)
-                break;
-        }
     }
-    while (take_one(fd))
+    while (recv(ends[0], &c, 1, MSG_DONTWAIT) > 0)
         left++;
-    printf("%-31s %5d %9d %8d %5d %5d\n", name, sigios, others, with_fds, got,
+    printf("%-31s %5d %9d %8d %5d %5d\n", name, sigios, others, with_fd, got,
            left);
     close(ends[0]);
     close(ends[1]);
 }
 
-static void one_signal(void)
+static void three_messages(void)
 {
-    printf("three messages at once          SIGIO  SIGRTMIN  with fd  read"
-           "  left\n");
-    three_messages("SIGIO, one recv() for each", SIGIO, false);
-    three_messages("SIGIO, recv() until EAGAIN", SIGIO, true);
+    printf("%-31s SIGIO  SIGRTMIN  with fd  read  left\n",
+           "three messages at once");
+    signal(SIGIO, take_message); /* never: but BSD drops what nobody catches */
+    row("SIGIO, one recv() for each", SIGIO, 1);
+    row("SIGIO, recv() until EAGAIN", SIGIO, INT_MAX);
 #ifdef F_SETSIG
-    three_messages("SIGRTMIN, one recv() for each", SIGRTMIN, false);
-    struct rlimit queue;
-    getrlimit(RLIMIT_SIGPENDING, &queue);
-    queue.rlim_cur = 0;
-    if (setrlimit(RLIMIT_SIGPENDING, &queue) < 0)
+    row("SIGRTMIN, one recv() for each", SIGRTMIN, 1);
+    if (setrlimit(RLIMIT_SIGPENDING, &(struct rlimit){ 0 }) < 0)
         err(1, "setrlimit");
-    three_messages("... its queue is full", SIGRTMIN, false);
-    three_messages("... and at SIGIO until EAGAIN", SIGRTMIN, true);
+    row("... its queue is full", SIGRTMIN, 1);
+    row("... and at SIGIO until EAGAIN", SIGRTMIN, INT_MAX);
 #else
-    printf("F_SETSIG, other signals than SIGIO: Linux alone has it\n");
+    printf("other signals than SIGIO (F_SETSIG): Linux alone has that\n");
 #endif
 }
 
 int main(int argc, char **argv)
 {
-    const char *part = argc > 1 ? argv[1] : "12";
-    if (argc > 2 || (argc == 2 && strcmp(part, "1") && strcmp(part, "2")))
+    int part = argc > 1 ? atoi(argv[1]) : 0;
+    if (argc > 2 || (argc == 2 && part != 1 && part != 2))
         errx(2, "usage: %s [PART (1 or 2)]", argv[0]);
-    if (strchr(part, '1'))
+    if (part != 2)
         a_late_message();
-    if (argc == 1)
+    if (part == 0)
         printf("\n");
-    if (strchr(part, '2'))
-        one_signal();
+    if (part != 1)
+        three_messages();
 }
