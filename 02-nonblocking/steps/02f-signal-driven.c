@@ -232,6 +232,7 @@ static void three_messages(void)
     row("SIGIO, recv() until EAGAIN", SIGIO, INT_MAX);
 #ifdef F_SETSIG
     row("SIGRTMIN, one recv() for each", SIGRTMIN, 1);
+    /* A queue without room for one. */
     if (setrlimit(RLIMIT_SIGPENDING, &(struct rlimit){ 0 }) < 0)
         err(1, "setrlimit");
     row("... its queue is full", SIGRTMIN, 1);
