@@ -179,6 +179,10 @@ END
     [ "$(uname -m)" != x86_64 ] || says "^0xc0000000 .* ok +1 byte"
 }
 
+@test "01h who sleeps for one message answers nobody before it comes" {
+    hears_late 01h-late 0
+}
+
 @test "01 its README shows what its commands print" {
     [ "$(uname)" = Linux ] || skip "it shows what Linux does"
     readme_is_true

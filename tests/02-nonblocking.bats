@@ -152,4 +152,21 @@ load http
         '^one try, poll.* 2 +5 bytes'
 }
 
+@test "02f SIGIO brings a late message, and nobody has waited for it" {
+    hears_late "02f-signal-driven 1" 5
+}
+
+@test "02f three messages, one signal; reading until EAGAIN loses none" {
+    finds 02f-signal-driven 2
+    says '^SIGIO, one recv.* 1 +0 +0 +1 +2$' '^SIGIO, .*EAGAIN +1 +0 +0 +3 +0$'
+    [ "$(uname)" = Linux ] || return 0
+    says '^SIGRTMIN, one recv.* 0 +3 +3 +3 +0$' \
+        'queue is full +1 +0 +0 +1 +2$' 'until EAGAIN +1 +0 +0 +3 +0$'
+}
+
+@test "02g who asks in turn hears everybody in time, and asks in vain" {
+    hears_late 02g-late 5
+    says '^[1-9][0-9]* calls of recv.* in vain'
+}
+
 @test "02 its README shows what its commands print" { readme_is_true; }

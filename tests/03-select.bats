@@ -377,6 +377,10 @@ END
         'once.* 100 +100 +0$'
 }
 
+@test "03m who sleeps for both hears the first who comes" {
+    hears_late 03m-late 5
+}
+
 @test "03 the README's commands print what it says" { readme_is_true; }
 
 # --- steps: HTTP

@@ -38,6 +38,22 @@ says() {
     done
 }
 
+# hears_late STEP BEFORE: the task of 01h, one message that comes late and five
+# requests, in whatever model. All are heard, each in its turn, BEFORE of the
+# requests before the message comes (0 or 5). A machine that stands still for
+# 60 ms spoils that, so there are three tries.
+hears_late() {
+    local requests=('of +20 ms is ans' 'of +70 ms is ans' 'of 120 ms is ans' \
+        'of 170 ms is ans' 'of 220 ms is ans') try
+    for try in 1 2 3; do
+        # shellcheck disable=SC2086 # they are words
+        finds $1
+        says "${requests[@]:0:$2}" 'the message: "hello"' \
+            "${requests[@]:$2}" ": 5 requests answered, $2 before" && return
+    done
+    return 1
+}
+
 # survives STEP SENT ANSWER: none of what ends the notes' own servers ends
 # this one, and after it a client that sends SENT still gets ANSWER. All
 # three may be play's BYTES; a step that greets lets GREETING be expected.
