@@ -1,10 +1,10 @@
 /*
  * 05h-io-uring: completion instead of readiness. Model 6 of 6: io_uring.
  *
- *     make 05h           run it (one part: 05-epoll/steps/05h-io-uring 1, or 2)
+ *     make 05h           run it (05-epoll/steps/05h-io-uring 1: one part)
  *     make models        draw it beside the other five, as they ran
  *
- * Part 1 is the task of 01h (make diff-01h-05h shows the model). One call hands
+ * Part 1 is the task of 01h (make diff-01h-05h shows the model). A call hands
  * in the recv() and returns at once. epoll says: you may read now. io_uring
  * says: you have it. The bytes are in the buffer, and we never called recv().
  * Part 2 shows the two queues. Four operations go in by one call and come back
@@ -150,7 +150,7 @@ static void tell_why(void)
     int off = file != NULL ? getc(file) : '0'; /* Linux 6.6 or later */
     const char *help = why == ENOSYS ? ": not in this kernel; run it elsewhere"
                      : why != EPERM ? ""
-                     : off != '0' ? ": kernel.io_uring_disabled is on; ask root"
+                     : off != '0' ? ": by kernel.io_uring_disabled; ask root"
                      : ": by a seccomp filter; run it outside the container";
     errx(*help != '\0' ? 77 : 1, "io_uring_setup: %s%s", strerror(why), help);
 }
