@@ -131,7 +131,7 @@ static void tell_message(void)
  * the two, and an entry is read before it is whole.
  */
 static struct {
-    int fd; /* the kernel's end of it */
+    int fd; /* for the calls; each pointer leads into the shared memory */
     atomic_uint *sq_head, *sq_tail, *cq_head, *cq_tail;
     unsigned sq_mask, cq_mask;
     unsigned *sq;               /* which entry, by its place in ... */
