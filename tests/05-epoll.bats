@@ -262,6 +262,106 @@ END
         'own' 'level +2 +2 +2$' 'edge +2 +2 +2$' 'EXCLUSIVE +1 +2 +Invalid'
 }
 
+# The system may forbid io_uring, or have none; the step says why.
+has_io_uring() {
+    build 05-epoll/steps/05h-io-uring
+    run "$ROOT/05-epoll/steps/05h-io-uring" 2 3>&-
+    [ "$status" != 77 ] || skip "$output"
+}
+
+# traced PART: the step's calls of io_uring_enter() and recv(): $TRACE
+traced() {
+    command -v strace > /dev/null || skip "strace is missing"
+    TRACE=$BATS_TEST_TMPDIR/trace
+    run -0 strace -o "$TRACE" -e trace=io_uring_enter,recvfrom,read \
+        "$ROOT/05-epoll/steps/05h-io-uring" "$1" 3>&-
+}
+
+answers_five_first() {
+    finds 05h-io-uring 1 &&
+        says request request request request request 'message: "hello"$' \
+            '^io_uring: 5 requests answered, 5 before the message came$'
+}
+
+@test "05h all five requests are answered before the message comes" {
+    has_io_uring
+    answers_five_first || answers_five_first # the machine may have been busy
+}
+
+@test "05h nobody calls recv() for the message: it is there" {
+    has_io_uring
+    traced 1
+    contains "$output" 'the message: "hello"'
+    run -1 grep hello "$TRACE"
+    same 6 "$(grep -c '^recvfrom' "$TRACE")" "recv(): five requests, their end"
+    same 2 "$(grep -c '^io_uring_enter' "$TRACE")" "io_uring_enter()"
+}
+
+@test "05h four operations by one call; each result is told by its user_data" {
+    has_io_uring
+    finds 05h-io-uring 2
+    says 'head +tail +head +tail$' ' 0 +4 +0 +0$' 'enter.* 4 +4 +0 +1$' \
+        '^Bob .* 4 +4 +0 +2$' '^Carla .* 4 +4 +0 +3$' '^Anna .* 4 +4 +0 +4$' \
+        'user_data 3, .* -9 +Bad file' 'user_data 1, .* 3 +Bob$' \
+        'user_data 2, .* 5 +Carla$' 'user_data 0, .* 4 +Anna$' \
+        ' 4 +4 +4 +4$' 'operations: 4; .*enter\(\): 1; threads: 1$'
+    # and the README shows the same
+    same "$output" "$(awk '/^```/ { inside = 0 } / submissions +completions$/ {
+        inside = 1 } inside' "$ROOT/05-epoll/README.md")" "README"
+    traced 2
+    same 1 "$(grep -c '^io_uring_enter' "$TRACE")" "io_uring_enter()"
+    same 0 "$(grep -c '^recvfrom' "$TRACE")" "recv()"
+}
+
+# forbid ERRNO COMMAND...: run it where io_uring_setup() fails like this.
+forbid() {
+    local sandbox=$BATS_TEST_TMPDIR/forbid
+    [ -x "$sandbox" ] || "${CC:-cc}" -x c -o "$sandbox" - <<'END'
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    int error = argc > 1 && strcmp(argv[1], "EPERM") == 0 ? EPERM : ENOSYS;
+    struct sock_filter filter[] = { /* the word at 0 is the call's number */
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { 4, filter };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+        return 99;
+    execvp(argv[2], argv + 2);
+    return 98;
+}
+END
+    "$sandbox" "$@" 3>&-
+}
+
+@test "05h where io_uring is forbidden one line says why, and it is no error" {
+    local step=$ROOT/05-epoll/steps/05h-io-uring by=seccomp
+    build 05-epoll/steps/05h-io-uring
+    run forbid EPERM true
+    [ "$status" != 99 ] || skip "no seccomp filter may be set here"
+    ! grep -qs '[12]' /proc/sys/kernel/io_uring_disabled || by=disabled
+    run -77 forbid EPERM "$step"
+    same 1 "${#lines[@]}" "lines"
+    says "io_uring_setup: .*not permitted: by .*$by"
+    run -77 forbid ENOSYS "$step" 2
+    same 1 "${#lines[@]}" "lines"
+    says 'io_uring_setup: .*not implemented: '
+    run -0 forbid EPERM make -s -C "$ROOT" 05h # without "Error 77"
+    same 1 "${#lines[@]}" "lines"
+}
+
 @test "05 the README's commands print what it says" { readme_is_true; }
 
 # --- steps: HTTP
