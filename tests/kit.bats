@@ -1,4 +1,5 @@
 load helper
+load steps
 
 # The kit as a whole: the lessons' common text, and what the files promise.
 
@@ -68,6 +69,22 @@ alike() {
     alike listen_on listener_at number upper say_bye send_all
 }
 
+@test "the six models do the same task" {
+    mkdir -p "$BATS_TEST_TMPDIR/functions"
+    cd "$ROOT"
+    functions 0*-*/steps/*-late.c 0*-*/steps/{02f,05h,07p}-*.c
+    alike now sleep_until start_sender answer tell_message
+    same 6 "$(ls "$BATS_TEST_TMPDIR"/functions/start_sender@* | wc -l)"
+}
+
+@test "clients/README.md: its commands print what it says" {
+    build clients/play 01-blocking/steps/01h-late 02-nonblocking/steps/02g-late \
+        03-select/server
+    build clients/xray && "$ROOT/clients/xray" -q -o /dev/null -- true ||
+        skip "no tracing here (ptrace)"
+    LESSON=clients readme_is_true
+}
+
 @test "the HTTP steps differ in their model alone" {
     mkdir -p "$BATS_TEST_TMPDIR/functions"
     cd "$ROOT"
@@ -133,7 +150,7 @@ alike() {
 @test "the READMEs' relative links lead somewhere" {
     local file link
     cd "$ROOT"
-    for file in README.md 0*/README.md; do
+    for file in README.md 0*/README.md clients/README.md; do
         for link in $(grep -oE '\]\([^)#:]+\)' "$file" | tr -d '])('); do
             [ -e "$(dirname "$file")/$link" ] ||
                 { echo "$file: $link"; return 1; }
