@@ -160,6 +160,7 @@ static int finish(void)
     return aio_error(&job);
 }
 
+/* Part 1. */
 static void one_task(void)
 {
     start_sender();
@@ -197,18 +198,19 @@ static int threads(pid_t *other)
     return count;
 }
 
-/* Does it sleep in read()? proc(5) tells, unless the system forbids it. */
-static const char *sleeps(pid_t tid)
+/* Does it sleep in reading FD? proc(5) tells, unless the system forbids it. */
+static const char *sleeps(pid_t tid, int fd)
 {
     char path[100];
     snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)tid);
     for (int i = 0; i < 1000; i++) { /* ms: it may be on its way there */
         long call = -1; /* "running" is no number */
+        unsigned long argument = 0;
         FILE *f = fopen(path, "r");
-        if (f == NULL || fscanf(f, "%ld", &call) == EOF)
+        if (f == NULL || fscanf(f, "%ld 0x%lx", &call, &argument) == EOF)
             return "does what we may not see";
         fclose(f);
-        if (call == SYS_read)
+        if (call == SYS_read && (int)argument == fd)
             return "sleeps in read()";
         usleep(1000);
     }
@@ -222,6 +224,7 @@ static void read_hello(const int s[2], int notify)
     send(s[1], "hello", 5, 0);
 }
 
+/* Part 2. */
 static void three_ways(void)
 {
     int s[2];
@@ -241,7 +244,7 @@ static void three_ways(void)
     if (start(aio_read, s[0], SIGEV_NONE) < 0)
         err(1, "aio_read");
     printf("and %d after aio_read(); ", threads(&helper));
-    printf("the other one %s\n", sleeps(helper));
+    printf("the other one %s\n", sleeps(helper, s[0]));
 
     int asked = aio_error(&job) == EINPROGRESS;
     send(s[1], "hello", 5, 0);
