@@ -585,6 +585,31 @@ endings() {
         END { exit !(cpu[0] < cpu[1] / 2) }' <<< "$output"
 }
 
+@test "07p what is read asynchronously keeps no request waiting" {
+    [ "$(uname)" = Linux ] || skip "it is about Linux"
+    finds 07p-aio 1
+    # a machine that stood still for 60 ms gets another chance
+    [[ $output == *" 5 before "* ]] || finds 07p-aio 1
+    same 5 "$(grep -c "request of .* is answered" <<< "$output")" "requests"
+    says 'message: "hello"' ": 5 .* answered, 5 before the message came"
+}
+
+@test "07p a thread reads in our place; asked, by signal, by callback, by error it is told" {
+    [ "$(uname)" = Linux ] || skip "it is about Linux"
+    finds 07p-aio 2
+    says "^threads +1, and 2 after .*(sleeps in read\(\)|may not see)" \
+        "^state +[1-9][0-9]* x EINPROGRESS, then 0: 5 bytes, and no signal" \
+        "^signal +SIGUSR1, SI_ASYNCIO, .* our own process: 5 bytes" \
+        "^callback +in (a new|the other) thread: 5 bytes" \
+        "^no reader .*: Broken pipe" "^closed .*: Bad file descriptor"
+}
+
+@test "07p without a part it does both, the second as a new program" {
+    [ "$(uname)" = Linux ] || skip "it is about Linux"
+    finds 07p-aio
+    says "^asynchronous: 5 " "^threads +1, and 2 " "^closed "
+}
+
 @test "07 the README's commands print what it says" {
     readme_is_true
 }
