@@ -5,9 +5,11 @@ CFLAGS   ?= -O3 -g
 WARNINGS  = -Wall -Wextra -Wshadow -Wpedantic
 
 # Every .c is a program, but for those with a .h beside them: modules, linked
-# into the programs of their folder that include one. epoll is Linux's alone.
+# into the programs of their folder that include one. epoll is Linux's alone,
+# whose C library had aio (07p) in one of its own, librt, until 2021.
 sources  := $(wildcard 0*-*/*.c 0*-*/steps/*.c clients/*.c)
 elsewhere := $(if $(filter Linux,$(shell uname)),,05-epoll/%)
+LDLIBS   ?= $(if $(elsewhere),,-lrt)
 modules  := $(patsubst %.h,%.c,$(wildcard 0*-*/*.h clients/*.h))
 programs := $(patsubst %.c,%,$(filter-out $(modules) $(elsewhere),$(sources)))
 tools    := $(filter clients/%,$(programs))
@@ -120,7 +122,8 @@ tsan-%:
 all: $(programs)
 
 $(programs): %: %.c $$(call modules_of,$$@)
-	$(CC) -std=gnu11 $(WARNINGS) $(CFLAGS) -pthread -o $@ $(filter %.c,$^)
+	$(CC) -std=gnu11 $(WARNINGS) $(CFLAGS) -pthread -o $@ $(filter %.c,$^) \
+	    $(LDLIBS)
 
 modules_of = $(if $(shell grep '^\#include "' $1.c),$(filter \
              $(call lesson_of,$1)/%,$(modules) $(modules:.c=.h)))

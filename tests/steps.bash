@@ -127,7 +127,7 @@ prints_what_it_says() {
 # What differs from run to run becomes the same.
 mask() {
     sed -E 's/127\.0\.0\.1:[0-9]+/127.0.0.1:PORT/g; s/port [0-9]+/port PORT/g
-        s/\.(c|h):[0-9]+/.\1:LINE/g; s/pid [0-9]+/pid PID/g
+        s/\.(c|h):[0-9]+/.\1:LINE/g; s/pid [0-9]+/pid PID/g; s/\[[0-9]{2,}\]/[PID]/g
         s/[0-9][0-9.,]* ?(ns|us|µs|ms|s|%)($|[^a-zA-Z])/TIME\2/g
         s/^ +[0-9]+\.[0-9]+ / TIME /; s/ +/ /g; s/ $//'
 }

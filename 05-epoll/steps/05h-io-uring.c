@@ -30,7 +30,10 @@
 #include <linux/io_uring.h>
 #endif
 #ifndef IORING_FEAT_FAST_POLL
-int main(void) { errx(77, "compiled without the headers of Linux 5.7"); }
+int main(void)
+{
+    errx(77, "compiled without the headers of Linux 5.7");
+}
 #else
 #include <errno.h>
 #include <stdatomic.h>
