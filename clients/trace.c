@@ -112,11 +112,12 @@ struct thread {
     long switches;           /* when it entered the call */
     double cpu;              /* ms, then */
     bool told;               /* that it is asleep in it */
+    bool has_ended;          /* but we have not heard the last of it */
     struct event event;      /* the call so far */
 };
 
 static struct thread **threads; /* all that we have stopped and let go */
-static size_t n_threads;
+static size_t n_threads, n_living; /* those that have not ended */
 static watcher *watching;
 static double began;      /* ms: the exec; 0: still to come */
 static pid_t lately_pid;  /* for watched(): the epoll that it has counted, */
@@ -171,10 +172,21 @@ static double cpu_ms(pid_t tid)
     return atof(proc_text(tid, "schedstat")) / 1e6; /* the first number */
 }
 
-static bool is_asleep(pid_t tid)
+/* As ps shows it: R running, S or D asleep, Z dead; 0: there is no such. */
+static char state_of(pid_t tid)
 {
     const char *name = strrchr(proc_text(tid, "stat"), ')');
-    return name && (name[2] == 'S' || name[2] == 'D');
+    return name ? name[2] : 0;
+}
+
+static bool is_asleep(pid_t tid)
+{
+    return state_of(tid) == 'S' || state_of(tid) == 'D';
+}
+
+static bool is_alive(pid_t tid)
+{
+    return state_of(tid) != 'Z' && state_of(tid) != 'X' && state_of(tid) != 0;
 }
 
 /* What an fd of the program is: S socket, F a file on disk, or another. */
@@ -582,26 +594,36 @@ static struct thread *add_thread(pid_t tid)
     *t = (struct thread){ .tid = tid, .pid = group_of(tid) };
     threads = more;
     threads[n_threads++] = t;
+    n_living++;
     tell_of(t, BEGIN, kind(t), "");
     return t;
 }
 
-/* The thread is no more, nor the call that it is in. When it was the last of
+/* The thread ends, and so does the call that it is in. When it was the last of
    all, that is told too. */
-static void remove_thread(struct thread *t, const char *how)
+static void end_thread(struct thread *t, const char *how)
 {
     if (t->call) {
         judge(t);
         t->event.unfinished = true;
         watching(&t->event);
+        t->call = NULL;
     }
     tell_of(t, END, kind(t), how);
+    t->has_ended = true;
+    if (--n_living == 0)
+        tell_of(NULL, OVER, "all", "");
+}
+
+/* It has gone. (Kept until now, since the news of its birth may come late.) */
+static void forget(struct thread *t)
+{
+    if (!t->has_ended)
+        end_thread(t, "killed");
     for (size_t i = 0; i < n_threads; i++)
         if (threads[i] == t)
             threads[i] = threads[--n_threads];
     free(t);
-    if (n_threads == 0)
-        tell_of(NULL, OVER, "all", "");
 }
 
 /* Tell of those that are asleep in a call; are there any left that may yet
@@ -705,7 +727,7 @@ static void at_exec(struct thread *t)
     if (began == 0)
         began = now();
     else if ((pid_t)former != t->tid && find((pid_t)former))
-        remove_thread(find((pid_t)former), "exec");
+        forget(find((pid_t)former));
     tell_of(t, BEGIN, "program", "");
 }
 
@@ -719,7 +741,7 @@ static void at_exit(struct thread *t)
         add(how, "by %s", signal_name(WTERMSIG(status)));
     else
         add(how, "exit %d", WEXITSTATUS(status));
-    remove_thread(t, how);
+    end_thread(t, how);
 }
 
 /* Thread TID has stopped. */
@@ -740,7 +762,7 @@ static void at_stop(pid_t tid, int status)
         break;
     case PTRACE_EVENT_CLONE: case PTRACE_EVENT_FORK: case PTRACE_EVENT_VFORK:
         ptrace(PTRACE_GETEVENTMSG, tid, 0, &born);
-        if (!find((pid_t)born))
+        if (!find((pid_t)born) && is_alive((pid_t)born))
             add_thread((pid_t)born);
         break;
     case PTRACE_EVENT_EXEC:
@@ -789,7 +811,7 @@ int trace(pid_t pid, int gate, watcher *tell)
         if (tid > 0 && WIFSTOPPED(status))
             at_stop(tid, status);
         else if (tid > 0 && find(tid))
-            remove_thread(find(tid), "killed"); /* without a last stop */
+            forget(find(tid));
         look_every(tell_of_sleepers() ? LOOK_EVERY : 0);
     }
     look_every(0);
