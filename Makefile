@@ -5,11 +5,14 @@ CFLAGS   ?= -O3 -g
 WARNINGS  = -Wall -Wextra -Wshadow -Wpedantic
 
 # Every .c is a program, but for those with a .h beside them: modules, linked
-# into the programs of their lesson. epoll is a part of Linux alone.
+# into the programs of their lesson; and a patch.c, which a step's script links
+# in, to show what that changes. epoll is a part of Linux alone.
 sources  := $(wildcard 0*-*/*.c 0*-*/steps/*.c clients/*.c)
 elsewhere := $(if $(filter Linux,$(shell uname)),,05-epoll/%)
 modules  := $(patsubst %.h,%.c,$(wildcard 0*-*/*.h))
-programs := $(patsubst %.c,%,$(filter-out $(modules) $(elsewhere),$(sources)))
+patches  := $(wildcard 0*-*/patch.c)
+programs := $(patsubst %.c,%,$(filter-out $(modules) $(patches) $(elsewhere),\
+            $(sources)))
 tools    := $(filter clients/%,$(programs))
 lessons  := $(patsubst %/server.c,%,$(wildcard 0*-*/server.c))
 steps    := $(foreach s,$(wildcard 0*-*/steps/*.c),$(firstword \
@@ -50,6 +53,7 @@ help:
 ##                               Enter ends a pause
 ##   make 03d                    play or run one step of a lesson
 ##   clients/load -p 9003        100 clients at once on the server there; -h
+##   clients/slow-http           a web server that takes its time, for curl
 $(lessons): %: %/server %/client $(tools)
 	@$(play) $@/demo.play
 	@echo
@@ -62,8 +66,9 @@ $(lessons): %: %/server %/client $(tools)
 
 $(numbers): %: $$(firstword $$(filter $$@-$$(PERCENT),$(lessons)))
 
-$(steps): %: $$(basename $$(call step_file,$$*)) clients/play
-	@if [ -f $<.play ]; then $(play) $<.play; else $<; fi
+$(steps): %: $$(basename $$(call step_file,$$*)) $(tools)
+	@if [ -f $<.play ]; then $(play) $<.play; \
+	elif [ -f $<.sh ]; then CC='$(CC)' $<.sh; else $<; fi
 	@[ ! -t 1 ] || printf '\nNext:  less %s.c\n       make diff-%s\n' $< $@
 
 ## Compare
