@@ -32,7 +32,7 @@ run '$out-plain http://$web/3000 http://$web/6000 http://$web/9000'
 echo '
 # The same object file, and the patch: its recv() is __wrap_recv() now.'
 run '$CC -o $out-patched $out.o co.c co-swap.c patch.c \
-     -Wl,--wrap=close,--wrap=connect,--wrap=recv,--wrap=send'
+     -Wl,--wrap=close,--wrap=connect,--wrap=recv,--wrap=send' || exit
 run '$out-patched http://$web/3000 http://$web/6000 http://$web/9000'
 echo '
 # And with others, some of which cannot be had.'
