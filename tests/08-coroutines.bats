@@ -162,11 +162,15 @@ keeps_its_word() {
     [[ $output =~ ([0-9]+)\.[0-9]' KiB each' ]] && [ "${BASH_REMATCH[1]}" -lt 5 ]
 }
 
-# crawls MS: what `make 08d` shows, each page taking so long.
-crawls() {
-    build clients/slow-http
+the_linker_wraps() {
     "${CC:-cc}" -Wl,--wrap=recv -x c -o "$BATS_TEST_TMPDIR/w" - 2> /dev/null \
         <<< 'int main(void) { return 0; }' || skip "this linker has no --wrap"
+}
+
+# crawls MS: what `make 08d` shows, each page taking so long.
+crawls() {
+    the_linker_wraps
+    build clients/slow-http
     run -0 timeout 30 "$ROOT/08-coroutines/steps/08d-crawl.sh" "$1" 3>&-
 }
 
@@ -203,6 +207,51 @@ crawls() {
         contains "$output" "100001 bytes received"
         cmp page saved
     done
+}
+
+@test "08d patched, plain connect(), send(), recv() and close() let others on" {
+    the_linker_wraps
+    cat > "$BATS_TEST_TMPDIR/plain.c" <<'END'
+#include "co.h"
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <unistd.h>
+enum { MUCH = 8000000, ROUNDS = 3 }; /* more than a socket takes */
+static char bytes[MUCH];
+static int ends[2], got;
+static void *reader(void *v)
+{
+    for (ssize_t n; (n = recv(ends[0], bytes, MUCH, 0)) > 0;)
+        got += (int)n;
+    return v;
+}
+static void *writer(void *v)
+{
+    for (ssize_t n, sent = 0; sent < MUCH; sent += n)
+        n = send(ends[1], bytes, MUCH - sent, 0);
+    close(ends[1]);
+    return v;
+}
+int main(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    connect(fd, (struct sockaddr *)&(struct sockaddr_in){ AF_INET }, 16);
+    if (!(fcntl(fd, F_GETFL) & O_NONBLOCK)) /* co_connect() makes it so */
+        return 1;
+    for (int i = 0; i < ROUNDS; i++) { /* with the same fds */
+        socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+        co_spawn("reader", reader, 0);
+        co_spawn("writer", writer, 0);
+        co_join_all();
+        close(ends[0]);
+    }
+    return got == ROUNDS * MUCH ? 0 : 2;
+}
+END
+    cd "$ROOT/08-coroutines"
+    "${CC:-cc}" -I . -o "$BATS_TEST_TMPDIR/patched" "$BATS_TEST_TMPDIR/plain.c" \
+        co.c co-swap.c patch.c -Wl,--wrap=close,--wrap=connect,--wrap=recv,--wrap=send
+    run -0 timeout 5 "$BATS_TEST_TMPDIR/patched" 3>&-
 }
 
 @test "08e updates are lost across a switch, and not without one or with a lock" {

@@ -1,7 +1,7 @@
 /*
  * 08d-crawl: fetches pages, a coroutine for each, by code that knows of none.
  *
- *     make 08d                         twice, as 08d-crawl.sh says
+ *     make 08d                                 as 08d-crawl.sh tells: twice
  *     08-coroutines/steps/08d-crawl [-o FILE] http://HOST[:PORT][/PATH] ...
  *
  * fetch() is plain code. Its recv() makes the thread sleep, and no coroutine
@@ -60,13 +60,14 @@ static char *receive_all(const char *url, int fd, size_t *size)
 {
     char buffer[16 * 1024], *all = NULL;
     FILE *memory = open_memstream(&all, size);
-    ssize_t n = -1;
-    while (memory && (n = recv(fd, buffer, sizeof buffer, 0)) > 0)
+    ssize_t n;
+    if (memory == NULL)
+        err(1, "open_memstream");
+    while ((n = recv(fd, buffer, sizeof buffer, 0)) > 0)
         fwrite(buffer, 1, (size_t)n, memory);
     if (n < 0)
         warn("%s: recv", url);
-    if (memory != NULL)
-        fclose(memory);
+    fclose(memory);
     if (n == 0)
         return all;
     free(all);
@@ -91,7 +92,8 @@ static bool join_chunks(char *bytes, size_t *size)
     return false;
 }
 
-/* Where in an answer the page begins; SIZE becomes its own. NULL: told why. */
+/* Where in an answer the page begins; SIZE becomes the page's. NULL: there is
+   no whole page, told why. */
 static char *page_in(const char *url, char *answer, size_t *size)
 {
     char *end = strstr(answer, "\r\n\r\n"), *told;
@@ -100,20 +102,19 @@ static char *page_in(const char *url, char *answer, size_t *size)
         warnx("%s: that is no answer of HTTP", url);
         return NULL;
     }
-    *end = '\0'; /* what is before is the head */
+    *end = '\0'; /* the head; the page is behind it */
     *size -= (size_t)(end + 4 - answer);
     size_t length = *size;
+    bool chunked = strcasestr(answer, "\r\nTransfer-Encoding: chunked");
     if (status != 200)
         warnx("%s: %.*s", url, (int)strcspn(answer, "\r"), answer);
-    else if (strcasestr(answer, "\r\nTransfer-Encoding: chunked"))
-        if (join_chunks(end + 4, size))
-            return end + 4;
-        else
-            warnx("%s: cut off in its chunks, after %zu bytes", url, *size);
-    else if ((told = strcasestr(answer, "\r\nContent-Length:")) != NULL &&
+    else if (chunked && !join_chunks(end + 4, size))
+        warnx("%s: cut off in its chunks, after %zu bytes", url, *size);
+    else if (!chunked &&
+             (told = strcasestr(answer, "\r\nContent-Length:")) != NULL &&
              (*size = strtoul(told + 17, NULL, 10)) > length)
         warnx("%s: cut off, %zu of %zu bytes", url, length, *size);
-    else /* where no length is told, the end of the connection is its end */
+    else /* and where no length is told, nobody knows */
         return end + 4;
     return NULL;
 }
