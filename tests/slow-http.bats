@@ -27,7 +27,7 @@ get() {
     contains "$HEAD" 'HTTP/1.1 200 OK'
     contains "$HEAD" 'Content-Length: 9601'
     same 9601 "$(wc -c < page)" "bytes"
-    same "$(printf 'byte %10d\n' {0..9599..16})b" "$(< page)"
+    { printf 'byte %10d\n' {0..9599..16} && printf b; } | cmp - page
 }
 
 @test "slow-http: it takes its time, for each page by itself" {
