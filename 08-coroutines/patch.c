@@ -1,12 +1,12 @@
 /*
- * patch: blocking calls of plain code become such as let other coroutines on.
+ * patch: makes the blocking calls of plain code let other coroutines on.
  *
  * Linked with -Wl,--wrap=recv, a program's recv() is __wrap_recv(), and what
  * is called __real_recv() is the C library's recv(); in the same way close(),
- * connect() and send(). Code that was compiled long ago can be patched so.
- * `make 08d` shows it at work. (gevent's monkey.patch_all() puts functions
- * under the names of Python's own, too. And what waits by a name that is not
- * in the list, here or there, stops all as before.)
+ * connect() and send(). So nothing has to be compiled again; `make 08d` shows
+ * it. (gevent's monkey.patch_all() puts other functions in the place of
+ * Python's, too. Here and there: what waits in one that is not on the list
+ * stops all as before.)
  *
  * The calls of co.c come here as well. They are not to wait, and tell the
  * kernel so (MSG_DONTWAIT, O_NONBLOCK), by which we know them.

@@ -188,7 +188,7 @@ crawls() {
     contains "$output" ":1/refused: connect: Connection refused"
     contains "$output" "http://no..such..name/: "
     contains "$output" "/none: HTTP/1.1 404 Not Found"
-    contains "$output" "/15000/chunked/cut: cut off in its chunks, after 7500 bytes"
+    contains "$output" "/15000/chunked/cut: cut off after 7500 bytes"
     contains "$output" "/18000/cut: cut off, 9000 of 18000 bytes"
     same "12000 3000 6000 9000" "$(sed -n 's/ bytes received from.*//p' \
         <<< "$output" | sort | paste -sd ' ')" "$output"

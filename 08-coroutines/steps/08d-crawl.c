@@ -109,7 +109,7 @@ static char *page_in(const char *url, char *answer, size_t *size)
     if (status != 200)
         warnx("%s: %.*s", url, (int)strcspn(answer, "\r"), answer);
     else if (chunked && !join_chunks(end + 4, size))
-        warnx("%s: cut off in its chunks, after %zu bytes", url, *size);
+        warnx("%s: cut off after %zu bytes", url, *size);
     else if (!chunked &&
              (told = strcasestr(answer, "\r\nContent-Length:")) != NULL &&
              (*size = strtoul(told + 17, NULL, 10)) > length)

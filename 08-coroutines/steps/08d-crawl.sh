@@ -7,11 +7,13 @@
 
 exec 2>&1
 cd "$(dirname "$0")/.." && mkdir -p ../build || exit 1
-../clients/slow-http -p 0 -d "${1:-1000}" > ../build/08d.log &
+log=../build/08d.$$
+: > $log
+../clients/slow-http -p 0 -d "${1:-1000}" > $log &
 server=$!
-trap 'kill $server' EXIT
-until port=$(sed -n 's/.*listening on 127.0.0.1://p' ../build/08d.log) &&
-        [ -n "$port" ]; do
+trap 'kill $server; rm $log' EXIT
+trap 'exit 1' HUP INT TERM
+until port=$(sed -n 's/.*listening on 127.0.0.1://p' $log) && [ "$port" ]; do
     kill -0 $server || exit 1
     sleep 0.05
 done
