@@ -22,6 +22,7 @@
 #include "../co.h"
 
 #include <err.h>
+#include <errno.h>
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
@@ -34,121 +35,121 @@ static const char *file; /* to save the page in; NULL: none */
 static int pages;        /* that have come; nobody switches within ++ */
 static size_t total;     /* bytes of these */
 
-/* Connect to the first address (of IPv4) of HOST. -1: told why not. */
-static int dial(const char *url, const char *host, const char *port)
+/* These return NULL, or what has gone wrong. */
+
+/* Connect to the first address (of IPv4) that HOST has. */
+static const char *dial(const char *host, const char *port, int *fd)
 {
     struct addrinfo *a, hints = { .ai_family = AF_INET,
                                   .ai_socktype = SOCK_STREAM };
     int error = getaddrinfo(host, port, &hints, &a);
-    if (error != 0) {
-        warnx("%s: %s", url, gai_strerror(error));
-        return -1;
-    }
-    int fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
-    if (fd < 0 || connect(fd, a->ai_addr, a->ai_addrlen) < 0) {
-        warn("%s: connect", url);
-        close(fd);
-        fd = -1;
-    }
+    if (error != 0)
+        return gai_strerror(error);
+    *fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
+    bool done = *fd >= 0 && connect(*fd, a->ai_addr, a->ai_addrlen) == 0;
+    const char *wrong = done ? NULL : strerror(errno);
     freeaddrinfo(a);
-    return fd;
+    return wrong;
 }
 
-/* All that comes until the connection ends, SIZE bytes, and a '\0'; to be
-   freed. NULL: told why. */
-static char *receive_all(const char *url, int fd, size_t *size)
+/* All that comes until the other side closes, SIZE bytes, and a '\0'. */
+static const char *receive_all(int fd, char **all, size_t *size)
 {
-    char buffer[16 * 1024], *all = NULL;
-    FILE *memory = open_memstream(&all, size);
+    char buffer[16 * 1024];
     ssize_t n;
+    FILE *memory = open_memstream(all, size);
     if (memory == NULL)
-        err(1, "open_memstream");
+        return strerror(errno);
     while ((n = recv(fd, buffer, sizeof buffer, 0)) > 0)
         fwrite(buffer, 1, (size_t)n, memory);
-    if (n < 0)
-        warn("%s: recv", url);
+    const char *wrong = n < 0 ? strerror(errno) : NULL;
     fclose(memory);
-    if (n == 0)
-        return all;
-    free(all);
-    return NULL;
+    return wrong;
 }
 
 /* Chunks (each a size in hex, a line's end, so many bytes, a line's end; the
-   last one is empty) become the page, in its place. False: cut off. */
-static bool join_chunks(char *bytes, size_t *size)
+   last one is empty) become the page, in its place. */
+static const char *join_chunks(char *bytes, size_t *size)
 {
     char *at = bytes, *end = bytes + *size, *data;
     for (*size = 0; (data = memchr(at, '\n', (size_t)(end - at))) != NULL;) {
         size_t length = strtoul(at, NULL, 16);
         if (length == 0)
-            return *at == '0';
+            return *at == '0' ? NULL : "no size of a chunk";
         if (length + 2 < length || length + 2 > (size_t)(end - ++data))
-            return false;
+            break;
         memmove(bytes + *size, data, length);
         *size += length;
         at = data + length + 2;
     }
-    return false;
+    return "cut off, in its chunks";
 }
 
-/* Where in an answer the page begins; SIZE becomes the page's. NULL: there is
-   no whole page, told why. */
-static char *page_in(const char *url, char *answer, size_t *size)
+/* Where in an answer the page is; SIZE, the answer's, becomes the page's. */
+static const char *find_page(char *answer, char **page, size_t *size)
 {
     char *end = strstr(answer, "\r\n\r\n"), *told;
     int status;
-    if (end == NULL || sscanf(answer, "HTTP/%*s %d", &status) != 1) {
-        warnx("%s: that is no answer of HTTP", url);
-        return NULL;
-    }
-    *end = '\0'; /* the head; the page is behind it */
-    *size -= (size_t)(end + 4 - answer);
-    size_t length = *size;
-    bool chunked = strcasestr(answer, "\r\nTransfer-Encoding: chunked");
+    if (end == NULL || sscanf(answer, "HTTP/%*s %d", &status) != 1)
+        return "no answer of HTTP";
+    *end = '\0'; /* of the head */
+    *page = end + 4;
+    *size -= (size_t)(*page - answer);
     if (status != 200)
-        warnx("%s: %.*s", url, (int)strcspn(answer, "\r"), answer);
-    else if (chunked && !join_chunks(end + 4, size))
-        warnx("%s: cut off after %zu bytes", url, *size);
-    else if (!chunked &&
-             (told = strcasestr(answer, "\r\nContent-Length:")) != NULL &&
-             (*size = strtoul(told + 17, NULL, 10)) > length)
-        warnx("%s: cut off, %zu of %zu bytes", url, length, *size);
-    else /* and where no length is told, nobody knows */
-        return end + 4;
+        return strtok(answer, "\r\n");
+    if (strcasestr(answer, "\r\nTransfer-Encoding: chunked"))
+        return join_chunks(*page, size);
+    if ((told = strcasestr(answer, "\r\nContent-Length:")) != NULL) {
+        size_t length = strtoul(told + 17, NULL, 10);
+        if (length > *size)
+            return "cut off";
+        *size = length;
+    }
     return NULL;
+}
+
+static void save(const char *page, size_t size)
+{
+    FILE *out = fopen(file, "wb");
+    if (!out || fwrite(page, 1, size, out) != size || fclose(out) != 0)
+        err(1, "%s", file);
 }
 
 static void *fetch(void *argument)
 {
-    char *url = argument, *answer = NULL, *page, request[1024];
-    char host[256], port[6] = "80", path[600] = "/";
+    char *url = argument, *answer = NULL, *page, *port = "80", *colon;
+    char host[256], path[600] = "/", request[1024];
+    const char *wrong = "that is not http://HOST[:PORT][/PATH]";
     size_t size;
+    int fd = -1;
     printf("GET: %s\n", url);
-    if ((sscanf(url, "http://%255[^:/]:%5[0-9]%599s", host, port, path) < 2 &&
-         sscanf(url, "http://%255[^:/]%599s", host, path) < 1) ||
-        *path != '/') {
-        warnx("%s: that is not http://HOST[:PORT][/PATH]", url);
-        return NULL;
+    if (sscanf(url, "http://%255[^/]%599s", host, path) >= 1) {
+        int n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n"
+                         "Host: %s\r\nConnection: close\r\n\r\n", path, host);
+        if ((colon = strchr(host, ':')) != NULL) {
+            *colon = '\0';
+            port = colon + 1;
+        }
+        wrong = dial(host, port, &fd);
+        if (!wrong && send(fd, request, (size_t)n, 0) != n)
+            wrong = strerror(errno);
+        if (!wrong)
+            wrong = receive_all(fd, &answer, &size);
+        if (!wrong)
+            wrong = find_page(answer, &page, &size);
     }
-    int n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s\r\n"
-                     "Connection: close\r\n\r\n", path, host);
-    int fd = dial(url, host, port);
-    if (fd < 0)
-        return NULL;
-    if (send(fd, request, (size_t)n, 0) != n)
-        warn("%s: send", url);
-    else if ((answer = receive_all(url, fd, &size)) != NULL &&
-             (page = page_in(url, answer, &size)) != NULL) {
+    if (wrong) {
+        warnx("%s: %s", url, wrong);
+    } else {
         printf("%zu bytes received from %s\n", size, url);
         pages++;
         total += size;
-        FILE *out = file ? fopen(file, "wb") : NULL;
-        if (file && (!out || fwrite(page, 1, size, out) < size || fclose(out)))
-            err(1, "%s", file);
+        if (file != NULL)
+            save(page, size);
     }
+    if (fd >= 0)
+        close(fd);
     free(answer);
-    close(fd);
     return NULL;
 }
 

@@ -97,37 +97,43 @@ static void *take_turns(void *none)
     return none;
 }
 
+#ifdef __linux__
+static void run_on(int core)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    if (sched_setaffinity(0, sizeof one, &one) < 0)
+        err(1, "sched_setaffinity");
+    run_all(take_turns);
+    printf("core %d: process %d, %d coroutines, %d turns\n", sched_getcpu(),
+           (int)getpid(), COROUTINES, turns);
+}
+
 /* A process for each core that we may use, but not for too many of them. */
 static void use_cores(void)
 {
-#ifdef __linux__
-    cpu_set_t all, one;
-    if (sched_getaffinity(0, sizeof all, &all) < 0)
+    cpu_set_t ours;
+    if (sched_getaffinity(0, sizeof ours, &ours) < 0)
         err(1, "sched_getaffinity");
     for (int core = 0, n = 0; core < CPU_SETSIZE && n < MOST_CORES; core++) {
-        if (!CPU_ISSET(core, &all))
-            continue;
-        n++;
-        pid_t child = fork();
+        pid_t child = CPU_ISSET(core, &ours) ? n++, fork() : 1;
         if (child < 0)
             err(1, "fork");
-        if (child > 0)
-            continue;
-        CPU_ZERO(&one);
-        CPU_SET(core, &one);
-        if (sched_setaffinity(0, sizeof one, &one) < 0)
-            err(1, "sched_setaffinity");
-        run_all(take_turns);
-        printf("core %d: process %d, %d coroutines, %d turns\n",
-               sched_getcpu(), (int)getpid(), COROUTINES, turns);
-        exit(0);
+        if (child == 0) {
+            run_on(core);
+            exit(0);
+        }
     }
     while (wait(NULL) > 0)
         ;
-#else
-    puts("(who runs on which core: here only Linux can say)");
-#endif
 }
+#else
+static void use_cores(void)
+{
+    puts("(which core runs whom, we know how to ask on Linux alone)");
+}
+#endif
 
 int main(int argc, char **argv)
 {
