@@ -250,7 +250,7 @@ int main(void)
 END
     cd "$ROOT/08-coroutines"
     "${CC:-cc}" -I . -o "$BATS_TEST_TMPDIR/patched" "$BATS_TEST_TMPDIR/plain.c" \
-        co.c co-swap.c patch.c -Wl,--wrap=close,--wrap=connect,--wrap=recv,--wrap=send
+        co*.c patch.c -Wl,--wrap=close,--wrap=connect,--wrap=recv,--wrap=send
     run -0 timeout 5 "$BATS_TEST_TMPDIR/patched" 3>&-
 }
 

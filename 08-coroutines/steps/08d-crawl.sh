@@ -29,11 +29,11 @@ run "CC='${CC:-cc}' out=../build/08d port=$port web=127.0.0.1:$port"
 echo '
 # One object file, and the coroutines.'
 run '$CC -c -o $out.o steps/08d-crawl.c'
-run '$CC -o $out-plain $out.o co.c co-swap.c'
+run '$CC -o $out-plain $out.o co*.c'
 run '$out-plain http://$web/3000 http://$web/6000 http://$web/9000'
 echo '
 # The same object file, and the patch: its recv() is __wrap_recv() now.'
-run '$CC -o $out-patched $out.o co.c co-swap.c patch.c \
+run '$CC -o $out-patched $out.o co*.c patch.c \
      -Wl,--wrap=close,--wrap=connect,--wrap=recv,--wrap=send' || exit
 run '$out-patched http://$web/3000 http://$web/6000 http://$web/9000'
 echo '
