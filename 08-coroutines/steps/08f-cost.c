@@ -8,7 +8,7 @@
  * switch, by our co_swap, and by the C library's swapcontext(), which also
  * makes a system call, for the signal mask; a process and a thread are woken
  * by a byte in a pipe, on one core, so the kernel switches from one to the
- * other, and also makes two system calls each way.
+ * other, and has a write() and a read() to do as well.
  * The notes: 优点1 of 协程, 协程的好处.
  *
  *     one way, best of five    ten # more: ten times as long
@@ -61,7 +61,7 @@ static void show(const char *name, double ns)
     putchar('\n');
 }
 
-/* The empty asm is for the compiler: it cannot leave out the call. */
+/* The empty asm keeps the compiler from leaving out the call. */
 static __attribute__((noinline)) void call(void)
 {
     __asm__ volatile("");
@@ -141,15 +141,15 @@ static void stay_on_one_core(void)
 int main(void)
 {
     int state = 0;
-    struct co *generator = co_new("yield", yield);
-    if (generator == NULL || pipe(ping) < 0 || pipe(pong) < 0)
+    struct co *other = co_new("other", yield);
+    if (other == NULL || pipe(ping) < 0 || pipe(pong) < 0)
         err(1, "co_new, pipe");
     setvbuf(stdout, NULL, _IOLBF, 0);
     stay_on_one_core();
     puts("one way, best of five    ten # more: ten times as long");
     MEASURE("call", 1000000, call());
     MEASURE("generator", 1000000, next(&state));
-    MEASURE("coroutine", 1000000, co_resume(generator, NULL));
+    MEASURE("coroutine", 1000000, co_resume(other, NULL));
     measure_swapcontext();
     pid_t child = fork();
     if (child == 0) {
