@@ -5,13 +5,16 @@ CFLAGS   ?= -O3 -g
 WARNINGS  = -Wall -Wextra -Wshadow -Wpedantic
 
 # Every .c is a program, but for those with a .h beside them: modules, linked
-# into the programs of their folder that include one. epoll is Linux's alone,
+# into the programs of their folder that include one; and a patch.c, which a
+# step's script links in, to show what that changes. epoll is Linux's alone,
 # whose C library had aio (07p) in one of its own, librt, until 2021.
 sources  := $(wildcard 0*-*/*.c 0*-*/steps/*.c clients/*.c)
 elsewhere := $(if $(filter Linux,$(shell uname)),,05-epoll/%)
 LDLIBS   ?= $(if $(elsewhere),,-lrt)
 modules  := $(patsubst %.h,%.c,$(wildcard 0*-*/*.h clients/*.h))
-programs := $(patsubst %.c,%,$(filter-out $(modules) $(elsewhere),$(sources)))
+patches  := $(wildcard 0*-*/patch.c)
+programs := $(patsubst %.c,%,$(filter-out $(modules) $(patches) $(elsewhere),\
+            $(sources)))
 tools    := $(filter clients/%,$(programs))
 lessons  := $(patsubst %/server.c,%,$(wildcard 0*-*/server.c))
 steps    := $(foreach s,$(wildcard 0*-*/steps/*.c),$(firstword \
@@ -55,6 +58,7 @@ help:
 ##   make 03d                    play or run one step of a lesson; XRAY=1, too
 ##   clients/xray -- PROGRAM     the calls of any program; -h
 ##   clients/load -p 9003        100 clients at once on the server there; -h
+##   clients/slow-http           a web server that takes its time, for curl
 $(lessons): %: %/server %/client $(tools)
 	@$(play) $@/demo.play
 	@echo
@@ -70,6 +74,7 @@ $(numbers): %: $$(firstword $$(filter $$@-$$(PERCENT),$(lessons)))
 # 77: the machine lacks what the step is about; a line has said what.
 $(steps): %: $$(basename $$(call step_file,$$*)) $(tools)
 	@if [ -f $<.play ]; then $(play) $<.play; \
+	elif [ -f $<.sh ]; then CC='$(CC)' $<.sh; \
 	else $(if $(XRAY),clients/xray --) $< || [ $$? = 77 ]; fi
 	@[ ! -t 1 ] || printf '\nNext:  less %s.c\n       make diff-%s\n' $< $@
 

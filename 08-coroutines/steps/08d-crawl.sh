@@ -1,0 +1,45 @@
+#!/bin/sh
+# What `make 08d` shows: one object file, linked twice.
+#
+#     make clients/slow-http && 08-coroutines/steps/08d-crawl.sh [MS (1000)]
+#
+# MS: how long the web server, clients/slow-http, thinks about each page.
+
+exec 2>&1
+cd "$(dirname "$0")/.." && mkdir -p ../build || exit 1
+log=../build/08d.$$
+: > $log
+../clients/slow-http -p 0 -d "${1:-1000}" > $log &
+server=$!
+trap 'kill $server; rm $log' EXIT
+trap 'exit 1' HUP INT TERM
+until port=$(sed -n 's/.*listening on 127.0.0.1://p' $log) && [ "$port" ]; do
+    kill -0 $server || exit 1
+    sleep 0.05
+done
+
+# run COMMAND: show it, and run it.
+run() {
+    echo "\$ $1"
+    eval "$1"
+}
+
+echo '$ cd 08-coroutines'
+run "CC='${CC:-cc}' out=../build/08d port=$port web=127.0.0.1:$port"
+echo '
+# One object file, and the coroutines.'
+run '$CC -c -o $out.o steps/08d-crawl.c'
+run '$CC -o $out-plain $out.o co*.c'
+run '$out-plain http://$web/3000 http://$web/6000 http://$web/9000'
+echo '
+# The same object file, and the patch: its recv() is __wrap_recv() now.'
+run '$CC -o $out-patched $out.o co*.c patch.c \
+     -Wl,--wrap=close,--wrap=connect,--wrap=recv,--wrap=send' || exit
+run '$out-patched http://$web/3000 http://$web/6000 http://$web/9000'
+echo '
+# And with others, some of which cannot be had.'
+run '$out-patched http://$web/3000 http://$web/6000 http://$web/9000 \
+     http://127.0.0.1:1/refused http://no..such..name/ http://$web/none \
+     http://localhost:$port/12000/chunked http://$web/15000/chunked/cut \
+     http://$web/18000/cut'
+[ $? = 1 ] # so it says by its exit status
