@@ -49,10 +49,10 @@ void *co_swap(void **from, void *to, void *value)
 
 void *co_frame(void *low, size_t size, void (*enter)(void *value))
 {
-    ucontext_t *context = (ucontext_t *)((char *)low + size) - 1;
-    getcontext(context); /* for its mask of signals */
+    ucontext_t *context = low; /* it is needed until the stack gets there */
+    getcontext(context);
     context->uc_stack.ss_sp = low;
-    context->uc_stack.ss_size = size - sizeof *context;
+    context->uc_stack.ss_size = size;
     begin = enter;
     makecontext(context, start, 0);
     return context;
@@ -68,7 +68,7 @@ void co_start(void) __asm__("co_start");
 #endif
 
 #ifdef __x86_64__
-enum { WORDS = 7, ENTER = 4, GO_ON = 6, CONTROL = 1 }; /* as pushed below */
+enum { WORDS = 7, ENTER = 4, GO_ON = 6, CONTROL = 1, NOP = 1 }; /* as pushed below */
 #define DEFAULTS (0x37ful << 32 | 0x1f80) /* x87, SSE: nothing traps */
 
 #define PUSH(r) "push %" r "\n .cfi_adjust_cfa_offset 8\n" \
@@ -76,7 +76,7 @@ enum { WORDS = 7, ENTER = 4, GO_ON = 6, CONTROL = 1 }; /* as pushed below */
 #define POP(r)  "pop %" r "\n .cfi_adjust_cfa_offset -8\n" \
                 ".cfi_restore %" r "\n"
 
-__asm__(".text\n .globl co_swap\n .p2align 4\n"
+__asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
 "co_swap:\n .cfi_startproc\n"    /* rdi: &from->sp, rsi: to->sp, rdx: value;
                                     the call has pushed where to go on */
     PUSH("rbp") PUSH("rbx")      /* a function has to keep these six for */
@@ -97,13 +97,15 @@ __asm__(".text\n .globl co_swap\n .p2align 4\n"
     "pop %rcx\n .cfi_adjust_cfa_offset -8\n .cfi_register %rip, %rcx\n"
     "jmp *%rcx\n"                /* to where it goes on: a ret, but predicted */
     ".cfi_endproc\n"
-"co_start:\n .cfi_startproc\n .cfi_undefined %rip\n" /* the first time: */
+"co_start:\n .cfi_startproc\n .cfi_undefined %rip\n"
+    "nop\n"                      /* (debuggers look before a return address) */
+                                 /* the first time, it goes on here: */
     "mov %rax, %rdi\n"           /* value becomes the argument */
     "call *%rbx\n"               /* of enter(), which co_frame() put there */
     "ud2\n .cfi_endproc\n");     /* it never returns */
 
 #else /* aarch64: as above; there, sp must be a multiple of 16 */
-enum { WORDS = 20, ENTER = 0, GO_ON = 11, CONTROL = 2 }; /* as stored below */
+enum { WORDS = 20, ENTER = 0, GO_ON = 11, CONTROL = 2, NOP = 4 }; /* as stored below */
 #define DEFAULTS 0
 
 #define ALL(move) /* a function has to keep these for its caller; */ \
@@ -119,7 +121,7 @@ enum { WORDS = 20, ENTER = 0, GO_ON = 11, CONTROL = 2 }; /* as stored below */
 #define JUMP "br x30\n"
 #endif
 
-__asm__(".text\n .globl co_swap\n .p2align 4\n"
+__asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
 "co_swap:\n .cfi_startproc\n"    /* x0: &from->sp, x1: to->sp, x2: value;
                                     x30: where to go on, says the call */
     "sub sp, sp, #160\n .cfi_def_cfa_offset 160\n"
@@ -134,7 +136,8 @@ __asm__(".text\n .globl co_swap\n .p2align 4\n"
     ".cfi_restore x29\n .cfi_restore x30\n"
     "mov x0, x2\n" JUMP          /* value; a ret, but predicted */
     ".cfi_endproc\n"
-"co_start:\n .cfi_startproc\n .cfi_undefined x30\n" /* the first time: */
+"co_start:\n .cfi_startproc\n .cfi_undefined x30\n"
+    "nop\n"
     "blr x19\n"                  /* enter(value), it never returns */
     "brk #1\n .cfi_endproc\n");
 #endif
@@ -144,7 +147,7 @@ void *co_frame(void *low, size_t size, void (*enter)(void *value))
     uintptr_t *frame = (uintptr_t *)((char *)low + size) - WORDS;
     memset(frame, 0, WORDS * sizeof *frame);
     frame[ENTER] = (uintptr_t)enter;
-    frame[GO_ON] = (uintptr_t)co_start;
+    frame[GO_ON] = (uintptr_t)co_start + NOP;
 #ifdef CO_SAVE_FP
     frame -= CONTROL;
     frame[0] = DEFAULTS;
