@@ -151,7 +151,7 @@ compile() {
 
 @test "08 co: the calls wait for their fds, many for one and one for many" {
     local check
-    for check in sockets many generators; do
+    for check in sockets many generators idles; do
         uses_co $check
         same "0 " "$status $output" "$check"
     done
