@@ -2,9 +2,10 @@
  * co-stack: where a coroutine's stack is, and what happens below its end.
  *
  * A stack is memory that nobody has touched yet, so it costs addresses; each
- * page of it begins to cost memory when it is first used. One is never
- * unmapped: to map the next, and to fault its top page in, takes longer than
- * all else that begins a coroutine.
+ * page of it begins to cost memory when it is first used. It is never unmapped
+ * but used again, as to map another one takes longer than all else that begins
+ * a coroutine. So there are as many as coroutines have been at once, and one
+ * that is not in use costs a page.
  * See: mmap(2), madvise(2), sigaltstack(2).
  */
 #ifndef _GNU_SOURCE

@@ -68,7 +68,7 @@ void co_start(void) __asm__("co_start");
 #endif
 
 #ifdef __x86_64__
-enum { WORDS = 7, ENTER = 4, GO_ON = 6, CONTROL = 1, NOP = 1 }; /* as pushed below */
+enum { WORDS = 7, ENTER = 4, GO_ON = 6, CONTROL = 1, NOP = 1 }; /* as pushed */
 #define DEFAULTS (0x37ful << 32 | 0x1f80) /* x87, SSE: nothing traps */
 
 #define PUSH(r) "push %" r "\n .cfi_adjust_cfa_offset 8\n" \
@@ -95,20 +95,20 @@ __asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
     POP("rbx") POP("rbp")
     "mov %rdx, %rax\n"           /* value: what the call returns there */
     "pop %rcx\n .cfi_adjust_cfa_offset -8\n .cfi_register %rip, %rcx\n"
-    "jmp *%rcx\n"                /* to where it goes on: a ret, but predicted */
+    "jmp *%rcx\n"                /* where it goes on: a ret, but predicted */
     ".cfi_endproc\n"
 "co_start:\n .cfi_startproc\n .cfi_undefined %rip\n"
-    "nop\n"                      /* (debuggers look before a return address) */
+    "nop\n"                      /* debuggers look before a return address */
                                  /* the first time, it goes on here: */
     "mov %rax, %rdi\n"           /* value becomes the argument */
     "call *%rbx\n"               /* of enter(), which co_frame() put there */
     "ud2\n .cfi_endproc\n");     /* it never returns */
 
 #else /* aarch64: as above; there, sp must be a multiple of 16 */
-enum { WORDS = 20, ENTER = 0, GO_ON = 11, CONTROL = 2, NOP = 4 }; /* as stored below */
+enum { WORDS = 20, ENTER = 0, GO_ON = 11, CONTROL = 2, NOP = 4 };
 #define DEFAULTS 0
 
-#define ALL(move) /* a function has to keep these for its caller; */ \
+#define ALL(move) /* that a function has to keep for its caller */ \
     move " x19, x20, [sp, #0]\n"   move " x21, x22, [sp, #16]\n" \
     move " x23, x24, [sp, #32]\n"  move " x25, x26, [sp, #48]\n" \
     move " x27, x28, [sp, #64]\n"  move " x29, x30, [sp, #80]\n" \

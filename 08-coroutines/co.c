@@ -107,8 +107,8 @@ static int wake_sleepers(void)
     }
     if (sleepers == NULL)
         return -1;
-    int64_t ms = (sleepers->wake_at - now + 999999) / 1000000; /* rounded up,
-                                               or the last one would be a spin */
+    /* rounded up, or the last millisecond would be a spin */
+    int64_t ms = (sleepers->wake_at - now + 999999) / 1000000;
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
@@ -183,7 +183,8 @@ void *co_yield(void *value)
     return co_switch(current->back, value);
 }
 
-/* Its stack, with this struct on it, can be used again; also by himself. */
+/* Its stack, with this struct on top, can be used again. One that has just
+   ended does it for himself, standing on the page that stays. */
 static void give_back(struct co *co)
 {
     co->waits = ended;
