@@ -38,7 +38,7 @@ static double now(void) /* seconds */
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* ------------------------------------------------------- values, both ways */
+/* ------------------------------------------------------ values, both ways */
 
 static void *sum(void *value)
 {
@@ -63,7 +63,7 @@ static void values(void)
     co_free(b);
 }
 
-/* ----------------------------- what a switch keeps: registers, on each side */
+/* -------------------------------------------------- what a switch keeps */
 
 static void *compute(void *seed)
 {
@@ -84,7 +84,8 @@ static void *compute(void *seed)
 
 static void registers(void)
 {
-    struct co *one = spawn(compute, (void *)1), *two = spawn(compute, (void *)2);
+    struct co *one = spawn(compute, (void *)1);
+    struct co *two = spawn(compute, (void *)2);
     double first = *(double *)co_join(one), second = *(double *)co_join(two);
     CHECK(first == *(double *)compute((void *)1));
     CHECK(second == *(double *)compute((void *)2));
@@ -173,7 +174,7 @@ static void *of_a_family(void *depth)
 
 static void ends(void)
 {
-    for (int i = 0; i < 100000; i++) { /* stacks are used again, else: ENOMEM */
+    for (int i = 0; i < 100000; i++) { /* else: ENOMEM */
         struct co *co = spawn(where_it_is, NULL);
         if (i % 2)
             co_detach(co);
@@ -468,7 +469,8 @@ int main(int argc, char **argv)
         { "values", values }, { "registers", registers },
         { "rounding", rounding }, { "sleeps", sleeps }, { "ends", ends },
         { "memory", memory }, { "queues", queues }, { "sockets", sockets },
-        { "many", many }, { "closed", closed }, { "generators", generators }, { "idles", idles },
+        { "many", many }, { "closed", closed },
+        { "generators", generators }, { "idles", idles },
         { "overflow", overflow }, { "deadlock", deadlock },
         { "resume_ended", resume_ended }, { "join_twice", join_twice },
     };
