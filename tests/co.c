@@ -97,7 +97,10 @@ static int how_it_rounds(void) /* SSE, too: fegetround() asks the x87 alone */
 {
     volatile double one = 1, three = 3, third = one / three;
     bool up = third * 3 > 1 || third > 0.33333333333333331;
+#ifndef UNDER_VALGRIND /* which always rounds to the nearest */
     CHECK(up == (fegetround() == FE_UPWARD));
+#endif
+    (void)up;
     return fegetround();
 }
 
