@@ -1,176 +1,156 @@
 /*
  * co_swap(&from->sp, to->sp, value): leave this stack, go on upon the other;
- * written by hand, for x86-64 and for aarch64.
+ * by hand for x86-64 and aarch64, elsewhere (or with -DCO_UCONTEXT) by the C
+ * library, which makes a system call each time.
  *
  * For the compiler this is a call like any other, so it expects that the call
  * may change any register but those which the ABI lets the caller keep. These
  * are all that we have to save: we push them on our stack, write down where
  * that ends, take the other one's, and pop what it has pushed when it left.
- * (A signal handler may write below a stack's end, so nothing of ours may be
- * there. The "red zone", 128 bytes below it that x86-64 leaves alone, belongs
- * to functions that call nobody; who calls co_swap has none in use.)
  *
  * At the end a ret would be right, and slow: the CPU predicts that a ret goes
  * to where the last call came from, on this stack. We go to where another
  * call came from, on another one, so it would be wrong each time. A jump by
- * register is predicted from what jumps there did before.
+ * register is predicted from where it went before.
  *
- * The control words of floating point (rounding, exceptions) are the callee's
- * to keep, too. They cost 2 of 5 ns; with -DCO_SHARE_FP all coroutines share
- * one state, as after longjmp().
+ * Left out on purpose: the ABI lets the caller keep the control words of
+ * floating point, too (how to round, what traps). To save and load them takes
+ * nearly as long as all the rest, and hardly anybody changes them; so all
+ * coroutines share one state, as after longjmp(). -DCO_SAVE_FP keeps them.
  *
- * The .cfi lines tell debuggers where the pushed registers lie. co_start is
- * the bottom of a new stack, as undefined return addresses say; its caller is
- * nobody.
+ * The .cfi lines tell debuggers where what we push lies, and that co_start,
+ * the bottom of each stack, has no caller.
+ * See: the System V ABI for x86-64, 3.2; AAPCS64, 6.1.
  */
 #include "co-swap.h"
 
 #include <stdint.h>
 #include <string.h>
 
-#ifndef CO_UCONTEXT
-void co_start(void) __asm__("co_start"); /* only an address */
+#if defined CO_UCONTEXT || (!defined __x86_64__ && !defined __aarch64__)
+#include <ucontext.h>
 
-#ifdef __APPLE__
-#define HEAD(name) ".globl " name "\n.p2align 4\n" name ":\n"
-#define TAIL(name) ""
-#else
-#define HEAD(name) ".globl " name "\n.hidden " name "\n.type " name \
-                   ", %function\n.p2align 4\n" name ":\n"
-#define TAIL(name) ".size " name ", . - " name "\n"
-#endif
+static void (*begin)(void *value);
+static void *passed; /* from one side of swapcontext() to the other */
 
-#ifdef CO_SHARE_FP
-#define SAVE_FP(text) ""
+static void start(void) /* makecontext() passes only ints */
+{
+    begin(passed);
+}
+
+void *co_swap(void **from, void *to, void *value)
+{
+    ucontext_t here;
+    *from = &here;
+    passed = value;
+    swapcontext(&here, to);
+    return passed;
+}
+
+void *co_frame(void *low, size_t size, void (*enter)(void *value))
+{
+    ucontext_t *context = low; /* it is needed until the stack gets there */
+    getcontext(context);
+    context->uc_stack.ss_sp = low;
+    context->uc_stack.ss_size = size;
+    begin = enter;
+    makecontext(context, start, 0);
+    return context;
+}
 #else
-#define SAVE_FP(text) text
+
+void co_start(void) __asm__("co_start");
+
+#ifdef CO_SAVE_FP
+#define FP(text) text
+#else
+#define FP(text) ""
 #endif
 
 #ifdef __x86_64__
-enum { FRAME = 8, FIRST_CALL = 5, GOES_ON = 7 }; /* words; rbx; where to */
+enum { WORDS = 7, ENTER = 4, GO_ON = 6, CONTROL = 1, NOP = 1 }; /* as pushed */
+#define DEFAULTS (0x37ful << 32 | 0x1f80) /* x87, SSE: nothing traps */
 
 #define PUSH(r) "push %" r "\n .cfi_adjust_cfa_offset 8\n" \
                 ".cfi_rel_offset %" r ", 0\n"
 #define POP(r)  "pop %" r "\n .cfi_adjust_cfa_offset -8\n" \
                 ".cfi_restore %" r "\n"
 
-__asm__(".text\n" HEAD("co_swap") /* rdi: &from->sp, rsi: to->sp, rdx: value */
-    ".cfi_startproc\n"            /* (the call has pushed where to go on) */
-    PUSH("rbp")                   /* a function has to keep these six for */
-    PUSH("rbx")                   /*     its caller, and so have we */
-    PUSH("r12")
-    PUSH("r13")
-    PUSH("r14")
-    PUSH("r15")
-    "sub $8, %rsp\n"              /* room for two control words: */
-    ".cfi_adjust_cfa_offset 8\n"
-    SAVE_FP("stmxcsr (%rsp)\n")   /* of SSE, 4 bytes, */
-    SAVE_FP("fnstcw 4(%rsp)\n")   /* of the x87, 2 bytes */
-    "mov %rsp, (%rdi)\n"          /* from->sp: here it will find them */
-    "mov %rsi, %rsp\n"            /* the switch: we are on the other stack */
-    SAVE_FP("ldmxcsr (%rsp)\n")   /* the same way back, */
-    SAVE_FP("fldcw 4(%rsp)\n")
-    "add $8, %rsp\n"
-    ".cfi_adjust_cfa_offset -8\n"
-    POP("r15")                    /* last pushed, first popped */
-    POP("r14")
-    POP("r13")
-    POP("r12")
-    POP("rbx")
-    POP("rbp")
-    "mov %rdx, %rax\n"            /* value: what the call returns there */
-    "pop %rcx\n"                  /* where it goes on, */
-    ".cfi_adjust_cfa_offset -8\n"
-    ".cfi_register %rip, %rcx\n"
-    "jmp *%rcx\n"                 /* and what ret would do, but predicted */
-    ".cfi_endproc\n" TAIL("co_swap")
+__asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
+"co_swap:\n .cfi_startproc\n"    /* rdi: &from->sp, rsi: to->sp, rdx: value;
+                                    the call has pushed where to go on */
+    PUSH("rbp") PUSH("rbx")      /* a function has to keep these six for */
+    PUSH("r12") PUSH("r13")      /*     its caller, and so have we; */
+    PUSH("r14") PUSH("r15")
+    FP("sub $8, %rsp\n .cfi_adjust_cfa_offset 8\n"
+       "stmxcsr (%rsp)\n"        /* the control words, of SSE, */
+       "fnstcw 4(%rsp)\n")       /*     and of the x87 */
+    "mov %rsp, (%rdi)\n"         /* from->sp: here it will find them */
+    "mov %rsi, %rsp\n"           /* the switch: we are on the other stack */
+    FP("ldmxcsr (%rsp)\n"        /* and the same way back: */
+       "fldcw 4(%rsp)\n"
+       "add $8, %rsp\n .cfi_adjust_cfa_offset -8\n")
+    POP("r15") POP("r14")        /*     last pushed, first popped */
+    POP("r13") POP("r12")
+    POP("rbx") POP("rbp")
+    "mov %rdx, %rax\n"           /* value: what the call returns there */
+    "pop %rcx\n .cfi_adjust_cfa_offset -8\n .cfi_register %rip, %rcx\n"
+    "jmp *%rcx\n"                /* where it goes on: a ret, but predicted */
+    ".cfi_endproc\n"
+"co_start:\n .cfi_startproc\n .cfi_undefined %rip\n"
+    "nop\n"                      /* debuggers look before a return address */
+                                 /* the first time, it goes on here: */
+    "mov %rax, %rdi\n"           /* value becomes the argument */
+    "call *%rbx\n"               /* of enter(), which co_frame() put there */
+    "ud2\n .cfi_endproc\n");     /* it never returns */
 
-    HEAD("co_start")                /* the first time, it goes on here: */
-    ".cfi_startproc\n"
-    ".cfi_undefined %rip\n"         /* nobody has called us */
-    "mov %rax, %rdi\n"              /* value, the argument of enter(), */
-    "call *%rbx\n"                  /* which co_new() has put into rbx */
-    "ud2\n"                         /* it never returns */
-    ".cfi_endproc\n" TAIL("co_start"));
-#else /* aarch64; there, sp is always a multiple of 16 */
-enum { FRAME = 22, FIRST_CALL = 20, GOES_ON = 11 }; /* words; x3; x30 */
+#else /* aarch64: as above; there, sp must be a multiple of 16 */
+enum { WORDS = 20, ENTER = 0, GO_ON = 11, CONTROL = 2, NOP = 4 };
+#define DEFAULTS 0
+
+#define ALL(move) /* that a function has to keep for its caller */ \
+    move " x19, x20, [sp, #0]\n"   move " x21, x22, [sp, #16]\n" \
+    move " x23, x24, [sp, #32]\n"  move " x25, x26, [sp, #48]\n" \
+    move " x27, x28, [sp, #64]\n"  move " x29, x30, [sp, #80]\n" \
+    move " d8, d9, [sp, #96]\n"    move " d10, d11, [sp, #112]\n" \
+    move " d12, d13, [sp, #128]\n" move " d14, d15, [sp, #144]\n"
 
 #ifdef __ARM_FEATURE_BTI_DEFAULT
-#define GO_ON "ret\n" /* the only jump to any place that BTI lets pass */
+#define JUMP "ret\n" /* the only jump that BTI lets go to any place */
 #else
-#define GO_ON "br x30\n"
-#endif
-#ifdef __APPLE__
-#define NOBODY ""
-#else
-#define NOBODY ".cfi_undefined x30\n"
-#endif
-__asm__(".text\n" HEAD("co_swap")   /* x0: &from->sp, x1: to->sp, x2: value */
-    ".cfi_startproc\n"
-    "sub sp, sp, #176\n"            /* 22 words: */
-    ".cfi_def_cfa_offset 176\n"
-    "stp x19, x20, [sp, #0]\n"      /* a function keeps these for its caller */
-    "stp x21, x22, [sp, #16]\n"
-    "stp x23, x24, [sp, #32]\n"
-    "stp x25, x26, [sp, #48]\n"
-    "stp x27, x28, [sp, #64]\n"
-    "stp x29, x30, [sp, #80]\n"     /* frame pointer, where to go on */
-    ".cfi_offset x19, -176\n .cfi_offset x20, -168\n"
-    ".cfi_offset x21, -160\n .cfi_offset x22, -152\n"
-    ".cfi_offset x23, -144\n .cfi_offset x24, -136\n"
-    ".cfi_offset x25, -128\n .cfi_offset x26, -120\n"
-    ".cfi_offset x27, -112\n .cfi_offset x28, -104\n"
-    ".cfi_offset x29, -96\n .cfi_offset x30, -88\n"
-    "stp d8, d9, [sp, #96]\n"       /* and of v8 to v15 the lower halves */
-    "stp d10, d11, [sp, #112]\n"
-    "stp d12, d13, [sp, #128]\n"
-    "stp d14, d15, [sp, #144]\n"
-    SAVE_FP("mrs x9, fpcr\n")      /* the control word of floating point */
-    SAVE_FP("str x9, [sp, #168]\n")
-    "mov x10, sp\n"
-    "str x10, [x0]\n"               /* from->sp: here it will find them */
-    "mov sp, x1\n"                  /* the switch: now we are on to's stack */
-    SAVE_FP("ldr x10, [sp, #168]\n" /* the same way back; as to write it */
-            "cmp x9, x10\n"         /*     takes long, only if it has */
-            "b.eq 1f\n"             /*     to change */
-            "msr fpcr, x10\n"
-            "1:\n")
-    "ldp x19, x20, [sp, #0]\n"
-    "ldp x21, x22, [sp, #16]\n"
-    "ldp x23, x24, [sp, #32]\n"
-    "ldp x25, x26, [sp, #48]\n"
-    "ldp x27, x28, [sp, #64]\n"
-    "ldp x29, x30, [sp, #80]\n"
-    "ldp d8, d9, [sp, #96]\n"
-    "ldp d10, d11, [sp, #112]\n"
-    "ldp d12, d13, [sp, #128]\n"
-    "ldp d14, d15, [sp, #144]\n"
-    "ldr x3, [sp, #160]\n"          /* for co_start: enter() */
-    "add sp, sp, #176\n"
-    ".cfi_def_cfa_offset 0\n"
-    "mov x0, x2\n"                  /* value: what the call returns there */
-    GO_ON                           /* as ret would, but predicted */
-    ".cfi_endproc\n" TAIL("co_swap")
-
-    HEAD("co_start")                /* the first time, it goes on here: */
-    ".cfi_startproc\n" NOBODY       /* nobody has called us */
-    "blr x3\n"                      /* enter(value), it never returns */
-    "brk #1\n"
-    ".cfi_endproc\n" TAIL("co_start"));
+#define JUMP "br x30\n"
 #endif
 
-void *co_frame(void *top, void (*enter)(void *value))
+__asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
+"co_swap:\n .cfi_startproc\n"    /* x0: &from->sp, x1: to->sp, x2: value;
+                                    x30: where to go on, says the call */
+    "sub sp, sp, #160\n .cfi_def_cfa_offset 160\n"
+    ALL("stp") ".cfi_offset x29, -80\n .cfi_offset x30, -72\n"
+    FP("mrs x9, fpcr\n"          /* the control word */
+       "str x9, [sp, #-16]!\n .cfi_adjust_cfa_offset 16\n")
+    "mov x9, sp\n str x9, [x0]\n" /* from->sp: here it will find them */
+    "mov sp, x1\n"               /* the switch: we are on the other stack */
+    FP("ldr x9, [sp], #16\n .cfi_adjust_cfa_offset -16\n"
+       "msr fpcr, x9\n")         /* and the same way back */
+    ALL("ldp") "add sp, sp, #160\n .cfi_def_cfa_offset 0\n"
+    ".cfi_restore x29\n .cfi_restore x30\n"
+    "mov x0, x2\n" JUMP          /* value; a ret, but predicted */
+    ".cfi_endproc\n"
+"co_start:\n .cfi_startproc\n .cfi_undefined x30\n"
+    "nop\n"
+    "blr x19\n"                  /* enter(value), it never returns */
+    "brk #1\n .cfi_endproc\n");
+#endif
+
+void *co_frame(void *low, size_t size, void (*enter)(void *value))
 {
-    uintptr_t *frame = (uintptr_t *)top - FRAME;
-    memset(frame, 0, FRAME * sizeof *frame);
-    frame[FIRST_CALL] = (uintptr_t)enter;
-    frame[GOES_ON] = (uintptr_t)co_start;
-#ifdef __x86_64__
-    __asm__("stmxcsr %0\n fnstcw %1" /* it starts with the words we have */
-            : "=m"(*(uint32_t *)frame),
-              "=m"(*(uint16_t *)((char *)frame + 4)));
-#else
-    __asm__("mrs %0, fpcr" : "=r"(frame[21]));
+    uintptr_t *frame = (uintptr_t *)((char *)low + size) - WORDS;
+    memset(frame, 0, WORDS * sizeof *frame);
+    frame[ENTER] = (uintptr_t)enter;
+    frame[GO_ON] = (uintptr_t)co_start + NOP;
+#ifdef CO_SAVE_FP
+    frame -= CONTROL;
+    frame[0] = DEFAULTS;
 #endif
     return frame;
 }

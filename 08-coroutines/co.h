@@ -19,8 +19,10 @@
  *
  * Mistakes in the use of it (to resume one that has ended, all waiting for
  * each other) end the program by abort(), with a line that names who.
+ *
  * Compile with -DCO_UCONTEXT for the switch of the C library in the place of
- * our own, with -DCO_POLL for poll() in the place of epoll.
+ * our own, -DCO_SAVE_FP for a floating-point state (rounding, traps) of each
+ * coroutine's own, -DCO_POLL for poll() in the place of epoll.
  */
 #ifndef CO_H
 #define CO_H
@@ -64,6 +66,7 @@ void *co_yield(void *value);
    (Python: co.switch(value) of a greenlet.) */
 void *co_switch(struct co *co, void *value);
 
+/* Has CO returned from run()? */
 bool co_ended(const struct co *co);
 
 /* Free one of co_new() that has ended or yielded. What it has not done yet
@@ -94,7 +97,8 @@ void co_detach(struct co *co);
 /* Let all others on who can go on, then go on. */
 void co_pause(void);
 
-/* Let others on for this many seconds at least, to the next millisecond. */
+/* Let others on for this many seconds at least, to the next millisecond; less
+   than 0 is 0, more than 1e9 (30 years) is that. */
 void co_sleep(double seconds);
 
 /* Those who wait for something that another coroutine will tell of, first
@@ -103,20 +107,24 @@ void co_sleep(double seconds);
 struct co_queue {
     struct co *first, *last;
 };
-void co_wait(struct co_queue *queue); /* until somebody wakes us */
-bool co_wake(struct co_queue *queue); /* the first; false: nobody waits.
-                                         It goes on when we wait next */
+
+/* Wait in QUEUE until somebody wakes us. */
+void co_wait(struct co_queue *queue);
+
+/* Let the first one in QUEUE go on when we wait next. False: nobody waits. */
+bool co_wake(struct co_queue *queue);
 
 /* The system calls of these names (recv(2) ...), with the same arguments,
-   results and errno. Where they would sleep, only the coroutine does. Several
-   may wait for one fd, to read and to write. They return no EINTR and, but
-   with MSG_DONTWAIT, no EAGAIN. More errors: ENOMEM, EMFILE: the system has
-   no room to watch one more fd, or it is not below CO_MAX_FDS. EBADF: another
-   coroutine has called co_close() meanwhile.
+   results and errno. Where they would sleep, only the coroutine does, so they
+   return neither EINTR nor, whatever the flags, EAGAIN. Several may wait for
+   one fd, to read and to write. More errors: EBADF: another coroutine has
+   called co_close() meanwhile, or the fd is not below CO_MAX_FDS. EMFILE,
+   ENFILE, ENOMEM, ENOSPC: the system has no room to watch one more fd
+   (epoll_create1(2), epoll_ctl(2)).
 
    co_recv() waits first, then calls: a system call saved where messages are
    awaited, and a turn for everybody where one client never stops sending.
-   co_send() calls first. Neither needs a non-blocking fd, co_accept() and
+   co_send() calls first. Neither needs a non-blocking fd; co_accept() and
    co_connect() make the fd that they are given non-blocking. co_accept()
    does not tell of who has left before it was accepted. */
 ssize_t co_recv(int fd, void *buffer, size_t size, int flags);

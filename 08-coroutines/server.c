@@ -39,8 +39,10 @@
 
 enum {
     DEFAULT_PORT = 9008,
-    BUFFER_SIZE = 64 * 1024, /* bytes: the most that one read takes */
-    MAX_FDS = CO_MAX_FDS,    /* nobody asks for more of them */
+    BUFFER_SIZE = 3 * 1024, /* bytes: the most that one read takes. Each client
+                               has a buffer, on its stack: with all that it
+                               keeps there while it waits, one page */
+    MAX_FDS = CO_MAX_FDS,   /* nobody asks for more of them */
 };
 
 static int clients;          /* there are now */

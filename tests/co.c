@@ -1,0 +1,491 @@
+/*
+ * What tests/08-coroutines.bats runs to test 08-coroutines/co.h.
+ *
+ *     co NAME    run one check; "all": all that end well
+ *
+ * Exit: 0, or 1 with the line that found something wrong. The last four are
+ * mistakes, and end by abort() or SIGSEGV.
+ */
+#include "../08-coroutines/co.h"
+
+#include <errno.h>
+#include <fenv.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CHECK(what) \
+    ((void)((what) || (printf("%s:%d: not so: %s\n", __FILE__, __LINE__, \
+                              #what), exit(1), 0)))
+
+static struct co *spawn(void *(*run)(void *), void *arg)
+{
+    struct co *co = co_spawn("some", run, arg);
+    CHECK(co != NULL);
+    return co;
+}
+
+static double now(void) /* seconds */
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* ------------------------------------------------------ values, both ways */
+
+static void *sum(void *value)
+{
+    intptr_t total = 0;
+    for (; value != NULL; value = co_yield((void *)total))
+        total += (intptr_t)value;
+    return (void *)(total + 1000);
+}
+
+static void values(void)
+{
+    struct co *a = co_new("a name that is longer than there is room for", sum);
+    struct co *b = co_new("b", sum);
+    CHECK(strlen(co_name(a)) == CO_NAME_SIZE - 1);
+    CHECK(strcmp(co_name(co_self()), "main") == 0);
+    for (intptr_t i = 1; i <= 100; i++) {
+        CHECK(co_resume(a, (void *)i) == (void *)(i * (i + 1) / 2));
+        CHECK(co_switch(b, (void *)(2 * i)) == (void *)(i * (i + 1)));
+    }
+    CHECK(!co_ended(a) && co_resume(a, NULL) == (void *)6050 && co_ended(a));
+    co_free(a);
+    co_free(b);
+}
+
+/* -------------------------------------------------- what a switch keeps */
+
+static void *compute(void *seed)
+{
+    uint64_t a = (uintptr_t)seed, b = a + 1, c = a + 2, d = a + 3, e = a + 4;
+    double p = (double)a, q = p / 3, r = p / 7, s = p / 9, t = p / 11;
+    for (int i = 0; i < 1000; i++) {
+        a += b ^ (uint64_t)i, b += c ^ a, c += d ^ b, d += e ^ c, e += a ^ d;
+        p = p / 3 + q, q = q / 5 + r, r = r / 7 + s, s = s / 9 + t, t += p;
+        if (co_self() != NULL && strcmp(co_name(co_self()), "main") != 0)
+            co_pause();
+    }
+    static double results[4];
+    static int next;
+    double *result = &results[next++ % 4];
+    *result = p + q + r + s + t + (double)(a ^ b ^ c ^ d ^ e);
+    return result;
+}
+
+static void registers(void)
+{
+    struct co *one = spawn(compute, (void *)1);
+    struct co *two = spawn(compute, (void *)2);
+    double first = *(double *)co_join(one), second = *(double *)co_join(two);
+    CHECK(first == *(double *)compute((void *)1));
+    CHECK(second == *(double *)compute((void *)2));
+    CHECK(first != second);
+}
+
+/* Each has its own with CO_SAVE_FP or by the C library; or all have one. */
+static int how_it_rounds(void) /* SSE, too: fegetround() asks the x87 alone */
+{
+    volatile double one = 1, three = 3, third = one / three;
+    bool up = third * 3 > 1 || third > 0.33333333333333331;
+#ifndef UNDER_VALGRIND /* which always rounds to the nearest */
+    CHECK(up == (fegetround() == FE_UPWARD));
+#endif
+    (void)up;
+    return fegetround();
+}
+
+static void *round_up(void *value)
+{
+    fesetround(FE_UPWARD);
+    co_yield(value);
+    return how_it_rounds() == FE_UPWARD ? value : NULL;
+}
+
+static void rounding(void)
+{
+#if defined CO_SAVE_FP || defined CO_UCONTEXT
+    int mine = FE_TONEAREST;
+#else
+    int mine = FE_UPWARD;
+#endif
+    struct co *co = co_new("up", round_up);
+    CHECK(co_resume(co, co) == co);
+    CHECK(how_it_rounds() == mine);
+    CHECK(co_resume(co, NULL) == co);
+    CHECK(how_it_rounds() == mine);
+    fesetround(FE_TONEAREST);
+    co_free(co);
+}
+
+/* -------------------------------------------------------------- time, ends */
+
+static int asleep, woken;
+static double latest;
+
+static void *nap(void *ms)
+{
+    double wanted = now() + (double)(intptr_t)ms / 1000;
+    co_sleep((double)(intptr_t)ms / 1000);
+    CHECK(now() >= wanted); /* not too early, and in order: */
+    CHECK(wanted >= latest - 0.0005);
+    latest = wanted;
+    woken++;
+    return ms;
+}
+
+static void sleeps(void)
+{
+    uint32_t x = 1;
+    for (asleep = 0; asleep < 1000; asleep++) {
+        x = x * 1664525 + 1013904223;
+        spawn(nap, (void *)(intptr_t)(50 + x % 200 * (x % 7 > 0)));
+    }
+    double start = now();
+    co_join_all();
+    CHECK(woken == 1000);
+    CHECK(now() - start < 5); /* all at once: one by one, they take 130 s */
+    co_sleep(-1);
+}
+
+static struct co *stacks[4];
+
+static void *where_it_is(void *value)
+{
+    (void)value;
+    stacks[woken++ % 4] = co_self();
+    return NULL;
+}
+
+static void *of_a_family(void *depth)
+{
+    if ((intptr_t)depth > 0)
+        spawn(of_a_family, (void *)((intptr_t)depth - 1));
+    co_sleep(0.001);
+    woken++;
+    return NULL;
+}
+
+static void ends(void)
+{
+    for (int i = 0; i < 100000; i++) { /* else: ENOMEM */
+        struct co *co = spawn(where_it_is, NULL);
+        if (i % 2)
+            co_detach(co);
+        else
+            co_join(co);
+    }
+    co_pause();
+    CHECK(stacks[0] != NULL && woken == 100000);
+    woken = 0;
+    spawn(of_a_family, (void *)10);
+    co_join_all(); /* its children, too */
+    CHECK(woken == 11);
+    struct co *gone = spawn(where_it_is, NULL);
+    co_pause();
+    co_detach(gone); /* it has ended already */
+}
+
+static int deep(int n)
+{
+    volatile char frame[1000];
+    frame[0] = (char)n;
+    return n == 0 ? 0 : deep(n - 1) + frame[0];
+}
+
+static void *dive(void *depth)
+{
+    deep((int)(intptr_t)depth);
+    return co_self();
+}
+
+/* Who has needed much of its stack leaves one page. */
+static void memory(void)
+{
+#ifdef __linux__
+    unsigned char pages[CO_STACK_SIZE / 4096];
+    int n = 0;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int detached = 0; detached < 2; detached++) {
+        struct co *co = spawn(dive, (void *)200);
+        char *top = (char *)(((uintptr_t)co + page - 1) & ~(page - 1));
+        if (detached)
+            co_detach(co);
+        else
+            co_join(co);
+        co_pause();
+        co_pause();
+        CHECK(mincore(top - CO_STACK_SIZE, CO_STACK_SIZE, pages) == 0);
+        for (size_t i = 0; i < CO_STACK_SIZE / page; i++)
+            n += pages[i] & 1;
+    }
+#ifdef CO_UCONTEXT /* what it saves takes up to 5 KB, below the top page */
+    CHECK(n <= 6);
+#else
+    CHECK(n == 2);
+#endif
+#endif
+}
+
+/* ------------------------------------------------------------------ queues */
+
+static struct co_queue queue;
+static char order[8];
+
+static void *stand(void *letter)
+{
+    co_wait(&queue);
+    order[strlen(order)] = (char)(intptr_t)letter;
+    return NULL;
+}
+
+static void queues(void)
+{
+    for (char c = 'a'; c < 'e'; c++)
+        spawn(stand, (void *)(intptr_t)c);
+    co_pause();
+    while (co_wake(&queue))
+        ;
+    CHECK(order[0] == '\0'); /* not before we wait */
+    co_join_all();
+    CHECK(strcmp(order, "abcd") == 0);
+}
+
+/* --------------------------------------------------------------------- fds */
+
+enum { MUCH = 3000000 };
+static int ends_of[2];
+
+static void *write_much(void *fd)
+{
+    static char bytes[MUCH];
+    for (int i = 0; i < MUCH; i++)
+        bytes[i] = (char)(i % 251);
+    for (ssize_t sent = 0, n; sent < MUCH; sent += n)
+        CHECK((n = co_send((int)(intptr_t)fd, bytes + sent,
+                           (size_t)(MUCH - sent), 0)) > 0);
+    co_close((int)(intptr_t)fd);
+    return NULL;
+}
+
+static void *read_much(void *fd)
+{
+    char bytes[5000];
+    intptr_t got = 0;
+    for (ssize_t n; (n = co_recv((int)(intptr_t)fd, bytes, sizeof bytes, 0));
+         got += n) {
+        CHECK(n > 0);
+        for (ssize_t i = 0; i < n; i++)
+            CHECK(bytes[i] == (char)((got + i) % 251));
+    }
+    co_close((int)(intptr_t)fd);
+    return (void *)got;
+}
+
+static void *accept_one(void *listener)
+{
+    int fd = co_accept((int)(intptr_t)listener, NULL, NULL);
+    CHECK(fd >= 0);
+    return read_much((void *)(intptr_t)fd);
+}
+
+static void sockets(void)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET };
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind(listener, (struct sockaddr *)&address, size) == 0);
+    CHECK(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
+
+    int fd = socket(AF_INET, SOCK_STREAM, 0); /* nobody listens yet */
+    CHECK(co_connect(fd, (struct sockaddr *)&address, size) < 0);
+    CHECK(errno == ECONNREFUSED);
+    co_close(fd);
+
+    CHECK(listen(listener, 10) == 0);
+    struct co *readers[3];
+    for (int i = 0; i < 3; i++) /* three wait for one fd */
+        readers[i] = spawn(accept_one, (void *)(intptr_t)listener);
+    co_pause();
+    for (int i = 0; i < 3; i++) {
+        fd = socket(AF_INET, SOCK_STREAM, 0);
+        CHECK(co_connect(fd, (struct sockaddr *)&address, size) == 0);
+        spawn(write_much, (void *)(intptr_t)fd);
+    }
+    for (int i = 0; i < 3; i++)
+        CHECK(co_join(readers[i]) == (void *)MUCH);
+    co_join_all();
+    co_close(listener);
+    CHECK(co_recv(listener, &size, 1, 0) < 0 && errno == EBADF);
+    CHECK(co_recv(-1, &size, 1, 0) < 0 && errno == EBADF);
+    CHECK(co_recv(CO_MAX_FDS, &size, 1, 0) < 0 && errno == EBADF);
+}
+
+/* One fd, read and written at once; and many fds, in any order. */
+static void many(void)
+{
+    enum { PAIRS = 40 };
+    int pairs[PAIRS][2];
+    for (int i = 0; i < PAIRS; i++) {
+        CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]) == 0);
+        spawn(read_much, (void *)(intptr_t)pairs[i][0]);
+    }
+    co_pause();
+    for (int i = PAIRS - 1; i >= 0; i -= 2)
+        spawn(write_much, (void *)(intptr_t)pairs[i][1]);
+    co_pause();
+    for (int i = 0; i < PAIRS; i += 2)
+        co_close(pairs[i][1]); /* its reader sees the end */
+    co_join_all();
+}
+
+static void *expect_ebadf(void *fd)
+{
+    char c;
+    CHECK(co_recv((int)(intptr_t)fd, &c, 1, 0) < 0 && errno == EBADF);
+    return NULL;
+}
+
+static void closed(void)
+{
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends_of) == 0);
+    spawn(expect_ebadf, (void *)(intptr_t)ends_of[0]);
+    spawn(expect_ebadf, (void *)(intptr_t)ends_of[0]);
+    co_pause();
+    int copy = dup(ends_of[0]); /* so that close() alone forgets nothing */
+    CHECK(co_close(ends_of[0]) == 0);
+    CHECK(dup2(copy, ends_of[0]) == ends_of[0]); /* the number is another's */
+    co_join_all();
+    CHECK(write(ends_of[1], "x", 1) == 1);
+    char c;
+    CHECK(co_recv(ends_of[0], &c, 1, 0) == 1 && c == 'x');
+    close(copy);
+    co_close(ends_of[0]);
+    co_close(ends_of[1]);
+}
+
+/* Nobody reads what has come, and times are no whole milliseconds: no spin. */
+static void idles(void)
+{
+    char c;
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends_of) == 0);
+    CHECK(write(ends_of[1], "xy", 2) == 2);
+    CHECK(co_recv(ends_of[0], &c, 1, 0) == 1);
+    struct co *reader = spawn(expect_ebadf, (void *)(intptr_t)ends_of[1]);
+    co_pause();
+    double start = now();
+    clock_t cpu = clock();
+    for (int i = 0; i < 50; i++)
+        co_sleep(0.0019);
+    CHECK((double)(clock() - cpu) / CLOCKS_PER_SEC < 0.35 * (now() - start));
+    co_close(ends_of[1]);
+    co_join(reader);
+    co_close(ends_of[0]);
+}
+
+/* A generator that waits for input; two eat from it. */
+static void *bytes_of(void *value)
+{
+    char c;
+    while (co_recv(ends_of[0], &c, 1, 0) == 1)
+        value = co_yield((void *)(intptr_t)c);
+    return value;
+}
+
+static void *eat(void *generator)
+{
+    return co_resume(generator, NULL);
+}
+
+static void *feed(void *value)
+{
+    for (int i = 0; i < 2; i++) {
+        co_sleep(0.01);
+        CHECK(co_send(ends_of[1], &"ab"[i], 1, 0) == 1);
+    }
+    return value;
+}
+
+static void generators(void)
+{
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends_of) == 0);
+    struct co *generator = co_new("bytes", bytes_of);
+    spawn(feed, NULL);
+    CHECK(co_join(spawn(eat, generator)) == (void *)'a');
+    CHECK(co_join(spawn(eat, generator)) == (void *)'b');
+    co_join_all();
+    co_free(generator);
+    co_close(ends_of[0]);
+    co_close(ends_of[1]);
+}
+
+/* ---------------------------------------------------------------- mistakes */
+
+static void overflow(void)
+{
+    co_join(co_spawn("digger", dive, (void *)-1));
+}
+
+static void *join_it(void *other)
+{
+    return co_join(*(struct co **)other);
+}
+
+static void deadlock(void)
+{
+    static struct co *a, *b;
+    a = co_spawn("A", join_it, &b);
+    b = co_spawn("B", join_it, &a);
+    co_wait(&queue);
+}
+
+static void resume_ended(void)
+{
+    struct co *co = co_new("G", where_it_is);
+    co_resume(co, NULL);
+    co_resume(co, NULL);
+}
+
+static void join_twice(void)
+{
+    struct co *co = co_spawn("J", where_it_is, NULL);
+    co_join(co);
+    co_join(co);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } checks[] = {
+        { "values", values }, { "registers", registers },
+        { "rounding", rounding }, { "sleeps", sleeps }, { "ends", ends },
+        { "memory", memory }, { "queues", queues }, { "sockets", sockets },
+        { "many", many }, { "closed", closed },
+        { "generators", generators }, { "idles", idles },
+        { "overflow", overflow }, { "deadlock", deadlock },
+        { "resume_ended", resume_ended }, { "join_twice", join_twice },
+    };
+    size_t all = sizeof checks / sizeof *checks - 4;
+    int ran = 0;
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+        if (argc == 2 && (strcmp(argv[1], checks[i].name) == 0 ||
+                          (i < all && strcmp(argv[1], "all") == 0))) {
+            woken = 0;
+            checks[i].run();
+            ran++;
+        }
+    CHECK(ran > 0);
+    return 0;
+}
