@@ -36,7 +36,7 @@ sum_up    = awk '{ print; fflush() } /^1\.\.[0-9]/ { plan += substr($$0, 4) } \
 colour   := $(shell diff --color=auto Makefile Makefile 2> /dev/null && \
             echo --color=auto)
 
-.PHONY: help all test clean $(lessons) $(numbers) $(steps)
+.PHONY: help all test clean models $(lessons) $(numbers) $(steps)
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 
@@ -49,6 +49,7 @@ help:
 ##   make 03-select PACE=0.3     ... this many seconds between two lines (0.8);
 ##                               Enter ends a pause
 ##   make 03d                    play or run one step of a lesson
+##   make models                 draw the I/O models, from real runs
 ##   clients/load -p 9003        100 clients at once on the server there; -h
 $(lessons): %: %/server %/client $(tools)
 	@$(play) $@/demo.play
@@ -65,6 +66,12 @@ $(numbers): %: $$(firstword $$(filter $$@-$$(PERCENT),$(lessons)))
 $(steps): %: $$(basename $$(call step_file,$$*)) clients/play
 	@if [ -f $<.play ]; then $(play) $<.play; else $<; fi
 	@[ ! -t 1 ] || printf '\nNext:  less %s.c\n       make diff-%s\n' $< $@
+
+# The six programs that do the same task; 77: no tracing here, as it has said.
+late := $(filter $(basename $(foreach s,01h 02f 02g 03m 05h 07p,$(call \
+        step_file,$s))),$(programs))
+models: clients/models $(late)
+	@clients/models || [ $$? = 77 ]
 
 ## Compare
 ##   make diff-04-poll           what lesson 04 changed since 03
@@ -115,7 +122,7 @@ tsan-%:
 all: $(programs)
 
 $(programs): %: %.c $$(call modules_of,$$@)
-	$(CC) -std=gnu11 $(WARNINGS) $(CFLAGS) -pthread -o $@ $(filter %.c,$^)
+	$(CC) -std=gnu11 $(WARNINGS) $(CFLAGS) -pthread -o $@ $(filter %.c,$^) -lm
 
 modules_of = $(if $(shell grep '^\#include "' $1.c),$(filter \
              $(call lesson_of,$1)/%,$(modules) $(modules:.c=.h)))
@@ -125,7 +132,7 @@ clean:
 	rm -rf build $(programs) $(addsuffix .dSYM,$(programs))
 
 # A name that is none of ours: say what there is.
-unknown := $(filter-out help all test clean diff-% test-% tsan-% $(lessons) \
+unknown := $(filter-out help all test clean models diff-% test-% tsan-% $(lessons) \
            $(numbers) $(steps) $(programs),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):

@@ -1,0 +1,351 @@
+/*
+ * models: run one task in the six I/O models, and draw each as it ran.
+ *
+ *     make models
+ *
+ * The six are steps of the lessons: a message comes late on one socket, while
+ * requests come on another. Each runs by itself under trace() (trace.h), and
+ * is drawn by figure.h: here, and in build/models.svg, one page for a browser
+ * or a slide. Look at who sleeps until the message comes, and what else gets
+ * done meanwhile. Every number is that of this run.
+ *
+ * Exit status: 0; 1: a program is missing, or has failed (the others are
+ * drawn); 77: the system does not let us trace. The notes: IO 模型.
+ */
+#define _GNU_SOURCE /* prctl */
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+#include "figure.h"
+
+enum {
+    NOT_ALLOWED = 77, /* exit status, as test suites have it: skip */
+    NARROWEST = 80, WIDEST = 160, /* columns */
+    STEP = 50,        /* ms: the scale ends at a multiple of it */
+    MOST_SLEEPS = 8,  /* rows of a model in the table */
+};
+
+static struct model {
+    const char *name, *program, *part;
+    struct run run;
+} models[] = {
+    { .name = "1 blocking", .program = "01-blocking/steps/01h-late" },
+    { .name = "2 non-blocking", .program = "02-nonblocking/steps/02g-late" },
+    { .name = "3 multiplexed (select)", .program = "03-select/steps/03m-late" },
+    { .name = "4 signal-driven (SIGIO)", .part = "1",
+      .program = "02-nonblocking/steps/02f-signal-driven" },
+    { .name = "5 asynchronous (POSIX aio)", .part = "1",
+      .program = "07-threads-procs/steps/07p-aio" },
+    { .name = "6 asynchronous (io_uring)", .part = "1",
+      .program = "05-epoll/steps/05h-io-uring" },
+};
+enum { MODELS = sizeof models / sizeof *models };
+
+static struct run *running;
+static char how[TEXT]; /* the program that runs has ended */
+
+/* ----------------------------------------------------------- the runs */
+
+static void tell(const struct event *e)
+{
+    if (e->what == END && e->pid == running->pid && e->tid == e->pid)
+        snprintf(how, sizeof how, "%s", e->asked);
+    keep(running, e);
+}
+
+/* In the child: become the program, whose complaints go to COMPLAINTS. */
+static _Noreturn void become(const struct model *m, int gate, int complaints)
+{
+    int nothing = open("/dev/null", O_RDWR);
+    dup2(nothing, 0);
+    dup2(nothing, 1);
+    dup2(complaints, 2);
+    close(nothing);
+    close(complaints);
+    if (trace_gate(gate) < 0)
+        _exit(NOT_ALLOWED);
+    execl(m->program, m->program, m->part, NULL);
+    warn("%s", m->program);
+    _exit(127);
+}
+
+/* Its first line of complaint, or how it has ended. */
+static void why(struct run *run, int complaints)
+{
+    ssize_t n = read(complaints, run->trouble, sizeof run->trouble - 1);
+    run->trouble[n > 0 ? n : 0] = '\0';
+    run->trouble[strcspn(run->trouble, "\n")] = '\0';
+    if (run->trouble[0] == '\0')
+        snprintf(run->trouble, sizeof run->trouble, "it ended: %s", how);
+}
+
+/* Run one. False: it has failed. (77, "not here", is none of its faults.) */
+static bool watch(struct model *m)
+{
+    int gate[2], complaints[2];
+    running = &m->run;
+    *running = (struct run){ .name = m->name, .has_message = true };
+    snprintf(how, sizeof how, "it was not run");
+    if (access(m->program, X_OK) < 0) {
+        snprintf(running->trouble, sizeof running->trouble, "%s: %s",
+                 m->program, strerror(errno));
+        return false;
+    }
+    if (pipe(gate) < 0 || pipe(complaints) < 0)
+        err(1, "pipe");
+    pid_t pid = running->pid = fork();
+    if (pid < 0)
+        err(1, "fork");
+    if (pid == 0) {
+        close(gate[1]);
+        close(complaints[0]);
+        become(m, gate[0], complaints[1]);
+    }
+    close(gate[0]);
+    close(complaints[1]);
+    if (trace(pid, gate[1], tell) < 0)
+        err(NOT_ALLOWED, "no tracing here (ptrace)");
+    if (strcmp(how, "exit 0") != 0)
+        why(running, complaints[0]);
+    close(complaints[0]);
+    examine(running);
+    if (running->trouble[0] == '\0' && (running->message < 0 ||
+                                        running->taken < 0))
+        snprintf(running->trouble, sizeof running->trouble,
+                 "no message came to it");
+    return running->trouble[0] == '\0' || strcmp(how, "exit 77") == 0;
+}
+
+/* ---------------------------------------------------------- the table */
+
+struct sleep { /* one call of one thread, summed up */
+    char who[16], where[32];
+    double ms;
+};
+
+static void add_sleep(struct sleep *sleeps, int *n, const char *who,
+                      const char *where, double ms)
+{
+    for (int i = 0; i < *n; i++)
+        if (strcmp(sleeps[i].who, who) == 0 &&
+            strcmp(sleeps[i].where, where) == 0) {
+            sleeps[i].ms += ms;
+            return;
+        }
+    if (*n == MOST_SLEEPS)
+        return;
+    struct sleep *s = &sleeps[(*n)++];
+    snprintf(s->who, sizeof s->who, "%s", who);
+    snprintf(s->where, sizeof s->where, "%s", where);
+    s->ms = ms;
+}
+
+/* Who has slept, where, how long; what is less than 1 ms in all is left out.
+   How many there are. */
+static int sleeps_of(const struct run *run, struct sleep *sleeps)
+{
+    int n = 0, kept = 0;
+    for (size_t i = 0; i < run->n_pieces; i++) {
+        const struct piece *p = &run->pieces[i];
+        char who[16] = "main";
+        if (p->lane > 0)
+            snprintf(who, sizeof who, "thread %d", p->lane + 1);
+        if (p->kind >= FOR_MESSAGE && p->kind <= FOR_TIME)
+            add_sleep(sleeps, &n, who, call_name(p->event), p->event->asleep);
+        else if (p->kind == IN_RING)
+            add_sleep(sleeps, &n, "nobody", "(its queue)", p->end - p->start);
+    }
+    for (int i = 0; i < n; i++)
+        if (sleeps[i].ms >= 1)
+            sleeps[kept++] = sleeps[i];
+    return kept;
+}
+
+static void text_row(const struct model *m)
+{
+    const struct run *run = &m->run;
+    struct sleep sleeps[MOST_SLEEPS];
+    int n = sleeps_of(run, sleeps);
+    const char *who = "";
+    if (run->trouble[0] != '\0')
+        return;
+    for (int i = 0; i < n; i++) {
+        printf("%-14.*s%-9s%-15s%4.0f ms", i == 0 ? 13 : 0, strchr(m->name, ' ') + 1,
+               strcmp(who, sleeps[i].who) != 0 ? sleeps[i].who : "",
+               sleeps[i].where, sleeps[i].ms);
+        if (i == 0)
+            printf("%3d of %d%6.1f ms%6d%6d%5d%4d", run->early, run->requests,
+                   run->patience, run->calls, run->in_vain, run->signals,
+                   run->lanes + run->more);
+        printf("\n");
+        who = sleeps[i].who;
+    }
+}
+
+static void text_table(void)
+{
+    printf("%45s%7s%9s%6s%6s%5s%5s\n%-14s%-9s%-22s%7s%9s%6s%6s%5s%5s\n",
+           "", "done", "longest", "I/O", "re-", "sig-", "thr-",
+           "", "who", "sleeps in", "early", "unread", "calls", "fused", "nals",
+           "eads");
+    for (int i = 0; i < MODELS; i++)
+        text_row(&models[i]);
+}
+
+enum { ROW = 27 }; /* units of the page */
+static const struct { double x; const char *title; } cells[] = {
+    { 0, "" }, { 280, "program" }, { 480, "who sleeps, where, how long" },
+    { 1130, "early requests" }, { 1300, "longest unread" }, { 1460, "calls" },
+    { 1540, "refused" }, { 1640, "signals" }, { 1740, "threads" },
+};
+enum { CELLS = sizeof cells / sizeof *cells };
+
+static void svg_cell(FILE *out, int column, double y, const char *text)
+{
+    svg_text(out, column == 0 ? "head" : "cell", MARGIN + cells[column].x, y,
+             text);
+}
+
+static void __attribute__((format(printf, 4, 5)))
+svg_number(FILE *out, int column, double y, const char *format, ...)
+{
+    char text[TEXT];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    svg_cell(out, column, y, text);
+}
+
+static void svg_row(FILE *out, const struct model *m, double y)
+{
+    const struct run *run = &m->run;
+    struct sleep sleeps[MOST_SLEEPS];
+    char text[4 * TEXT] = "", *end = text;
+    int n = sleeps_of(run, sleeps);
+    svg_cell(out, 0, y, m->name);
+    svg_cell(out, 1, y, strrchr(m->program, '/') + 1);
+    if (run->trouble[0] != '\0') {
+        svg_cell(out, 2, y, run->trouble);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        bool again = i > 0 && strcmp(sleeps[i - 1].who, sleeps[i].who) == 0;
+        end += snprintf(end, sizeof text / MOST_SLEEPS, "%s%s%s%s %.0f ms",
+                        i == 0 ? "" : again ? ", " : "; ",
+                        again ? "" : sleeps[i].who, again ? "" : ": ",
+                        sleeps[i].where, sleeps[i].ms);
+    }
+    svg_cell(out, 2, y, text);
+    svg_number(out, 3, y, "%d of %d", run->early, run->requests);
+    svg_number(out, 4, y, "%.1f ms", run->patience);
+    svg_number(out, 5, y, "%d", run->calls);
+    svg_number(out, 6, y, "%d", run->in_vain);
+    svg_number(out, 7, y, run->signals > 0 ? "%d %s" : "0", run->signals,
+               run->signals > 0 ? run->signal : "");
+    svg_number(out, 8, y, "%d", run->lanes + run->more);
+}
+
+/* ----------------------------------------------------------- the page */
+
+/* Of the two figures that stand side by side. */
+static double tallest(int i)
+{
+    double a = svg_height(&models[i].run), b = svg_height(&models[i + 1].run);
+    return a > b ? a : b;
+}
+
+static void write_page(const char *file, double to)
+{
+    enum { HEADER = 104, BETWEEN = 18, GUTTER = 52 };
+    double width = (PAGE_WIDTH - 2 * MARGIN - GUTTER) / 2.0, y = HEADER;
+    double height = HEADER + (MODELS + 3) * ROW + 30;
+    struct utsname machine;
+    char where[512];
+    FILE *out = fopen(file, "w");
+    if (!out)
+        err(1, "%s", file);
+    for (int i = 0; i < MODELS; i += 2)
+        height += BETWEEN + tallest(i);
+    uname(&machine);
+    snprintf(where, sizeof where, "One task each time: a message comes late on "
+             "one socket, while requests come on another. As they ran, on %s "
+             "%s.", machine.sysname, machine.release);
+    svg_page(out, height, "I/O models, as they ran");
+    svg_text(out, "title", MARGIN, 50, "I/O models, as they ran");
+    svg_text(out, "note", MARGIN + 430, 48, where);
+    svg_legend(out, true, MARGIN, 80);
+    for (int i = 0; i < MODELS; i++) {
+        svg_figure(out, &models[i].run, to,
+                   MARGIN + (i % 2) * (width + GUTTER), y, width);
+        y += i % 2 == 1 ? BETWEEN + tallest(i - 1) : 0;
+    }
+    y += ROW;
+    for (int i = 0; i < CELLS; i++)
+        svg_text(out, "note", MARGIN + cells[i].x, y, cells[i].title);
+    for (int i = 0; i < MODELS; i++) {
+        svg_rule(out, MARGIN, y + 8, PAGE_WIDTH - 2 * MARGIN);
+        svg_row(out, &models[i], y += ROW);
+    }
+    svg_end(out);
+    if (fclose(out) != 0)
+        err(1, "%s", file);
+}
+
+static int terminal_width(void)
+{
+    struct winsize size;
+    int columns = NARROWEST;
+    if (ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > columns)
+        columns = size.ws_col > WIDEST ? WIDEST : size.ws_col;
+    return columns;
+}
+
+/* To the kit's folder, above our own. */
+static void go_home(const char *self)
+{
+    char *folder = strdup(self), *slash = strrchr(folder, '/');
+    if (slash) {
+        strcpy(slash, "/..");
+        if (chdir(folder) < 0)
+            err(1, "%s", folder);
+    }
+    free(folder);
+}
+
+int main(int argc, char **argv)
+{
+    const char *file = "build/models.svg";
+    double to = 0;
+    int failed = 0, width = terminal_width();
+    bool colours = isatty(1) && getenv("NO_COLOR") == NULL;
+    if (argc > 1) {
+        fprintf(stderr, "usage: models   (writes %s, too)\n", file);
+        return 2;
+    }
+    go_home(argv[0]);
+    for (int i = 0; i < MODELS; i++) {
+        failed |= !watch(&models[i]);
+        to = models[i].run.end > to ? models[i].run.end : to;
+    }
+    to = STEP * (double)((int)(to / STEP) + 1);
+    text_legend(stdout, true, colours);
+    text_axis(stdout, to, width, colours);
+    for (int i = 0; i < MODELS; i++)
+        text_figure(stdout, &models[i].run, to, width, colours);
+    text_axis(stdout, to, width, colours);
+    printf("\n");
+    text_table();
+    if (mkdir("build", 0777) < 0 && errno != EEXIST)
+        err(1, "build");
+    write_page(file, to);
+    printf("\nThe same as a page, for a browser or a slide: %s\n", file);
+    return failed;
+}
