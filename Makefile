@@ -122,7 +122,7 @@ tsan-%:
 all: $(programs)
 
 $(programs): %: %.c $$(call modules_of,$$@)
-	$(CC) -std=gnu11 $(WARNINGS) $(CFLAGS) -pthread -o $@ $(filter %.c,$^) -lm
+	$(CC) -std=gnu11 $(WARNINGS) $(CFLAGS) -pthread -o $@ $(filter %.c,$^)
 
 modules_of = $(if $(shell grep '^\#include "' $1.c),$(filter \
              $(call lesson_of,$1)/%,$(modules) $(modules:.c=.h)))

@@ -24,6 +24,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 #include "figure.h"
+#include "page.h"
 
 enum {
     NOT_ALLOWED = 77, /* exit status, as test suites have it: skip */
@@ -49,14 +50,14 @@ static struct model {
 enum { MODELS = sizeof models / sizeof *models };
 
 static struct run *running;
-static char how[TEXT]; /* the program that runs has ended */
+static char ending[TEXT]; /* of the program that runs: "exit 0" */
 
 /* ----------------------------------------------------------- the runs */
 
 static void tell(const struct event *e)
 {
     if (e->what == END && e->pid == running->pid && e->tid == e->pid)
-        snprintf(how, sizeof how, "%s", e->asked);
+        snprintf(ending, sizeof ending, "%s", e->asked);
     keep(running, e);
 }
 
@@ -83,7 +84,7 @@ static void why(struct run *run, int complaints)
     run->trouble[n > 0 ? n : 0] = '\0';
     run->trouble[strcspn(run->trouble, "\n")] = '\0';
     if (run->trouble[0] == '\0')
-        snprintf(run->trouble, sizeof run->trouble, "it ended: %s", how);
+        snprintf(run->trouble, sizeof run->trouble, "it ended: %.99s", ending);
 }
 
 /* Run one. False: it has failed. (77, "not here", is none of its faults.) */
@@ -92,7 +93,7 @@ static bool watch(struct model *m)
     int gate[2], complaints[2];
     running = &m->run;
     *running = (struct run){ .name = m->name, .has_message = true };
-    snprintf(how, sizeof how, "it was not run");
+    snprintf(ending, sizeof ending, "before it began");
     if (access(m->program, X_OK) < 0) {
         snprintf(running->trouble, sizeof running->trouble, "%s: %s",
                  m->program, strerror(errno));
@@ -112,7 +113,7 @@ static bool watch(struct model *m)
     close(complaints[1]);
     if (trace(pid, gate[1], tell) < 0)
         err(NOT_ALLOWED, "no tracing here (ptrace)");
-    if (strcmp(how, "exit 0") != 0)
+    if (strcmp(ending, "exit 0") != 0)
         why(running, complaints[0]);
     close(complaints[0]);
     examine(running);
@@ -120,80 +121,84 @@ static bool watch(struct model *m)
                                         running->taken < 0))
         snprintf(running->trouble, sizeof running->trouble,
                  "no message came to it");
-    return running->trouble[0] == '\0' || strcmp(how, "exit 77") == 0;
+    return running->trouble[0] == '\0' || strcmp(ending, "exit 77") == 0;
 }
 
 /* ---------------------------------------------------------- the table */
 
 struct sleep { /* one call of one thread, summed up */
-    char who[16], where[32];
+    int lane;
+    char who[24], where[32];
     double ms;
 };
 
-static void add_sleep(struct sleep *sleeps, int *n, const char *who,
+static void add_sleep(struct sleep *sleeps, int *n, int lane,
                       const char *where, double ms)
 {
-    for (int i = 0; i < *n; i++)
-        if (strcmp(sleeps[i].who, who) == 0 &&
-            strcmp(sleeps[i].where, where) == 0) {
-            sleeps[i].ms += ms;
-            return;
-        }
-    if (*n == MOST_SLEEPS)
+    int i = 0;
+    while (i < *n && (sleeps[i].lane != lane ||
+                      strcmp(sleeps[i].where, where) != 0))
+        i++;
+    if (i == MOST_SLEEPS)
         return;
-    struct sleep *s = &sleeps[(*n)++];
-    snprintf(s->who, sizeof s->who, "%s", who);
-    snprintf(s->where, sizeof s->where, "%s", where);
-    s->ms = ms;
+    struct sleep *s = &sleeps[i];
+    if (i == *n) {
+        *s = (struct sleep){ .lane = lane };
+        snprintf(s->where, sizeof s->where, "%s", where);
+        snprintf(s->who, sizeof s->who, lane == 0 ? "main" :
+                 lane == MOST_LANES ? "nobody" : "thread %d", lane + 1);
+        (*n)++;
+    }
+    s->ms += ms;
 }
 
-/* Who has slept, where, how long; what is less than 1 ms in all is left out.
-   How many there are. */
+/* Who has slept, where, how long: by threads; what is less than 1 ms in all
+   is left out. How many there are. */
 static int sleeps_of(const struct run *run, struct sleep *sleeps)
 {
+    struct sleep all[MOST_SLEEPS];
     int n = 0, kept = 0;
     for (size_t i = 0; i < run->n_pieces; i++) {
         const struct piece *p = &run->pieces[i];
-        char who[16] = "main";
-        if (p->lane > 0)
-            snprintf(who, sizeof who, "thread %d", p->lane + 1);
-        if (p->kind >= FOR_MESSAGE && p->kind <= FOR_TIME)
-            add_sleep(sleeps, &n, who, call_name(p->event), p->event->asleep);
+        if (is_wait(p))
+            add_sleep(all, &n, p->lane, call_name(p->event), p->event->asleep);
         else if (p->kind == IN_RING)
-            add_sleep(sleeps, &n, "nobody", "(its queue)", p->end - p->start);
+            add_sleep(all, &n, MOST_LANES, "its ring", p->end - p->start);
     }
-    for (int i = 0; i < n; i++)
-        if (sleeps[i].ms >= 1)
-            sleeps[kept++] = sleeps[i];
+    for (int lane = 0; lane <= MOST_LANES; lane++)
+        for (int i = 0; i < n; i++)
+            if (all[i].lane == lane && all[i].ms >= 1)
+                sleeps[kept++] = all[i];
     return kept;
 }
 
+/* The name in two parts: "multiplexed" and "(select)". */
 static void text_row(const struct model *m)
 {
     const struct run *run = &m->run;
     struct sleep sleeps[MOST_SLEEPS];
     int n = sleeps_of(run, sleeps);
-    const char *who = "";
-    if (run->trouble[0] != '\0')
-        return;
-    for (int i = 0; i < n; i++) {
-        printf("%-14.*s%-9s%-15s%4.0f ms", i == 0 ? 13 : 0, strchr(m->name, ' ') + 1,
+    const char *name = strchr(m->name, ' ') + 1, *who = "";
+    for (int i = 0; i < n && run->trouble[0] == '\0'; i++) {
+        int length = i > 1 ? 0 : (int)strcspn(name, "(");
+        printf("%-14.*s%-9s%-14s%4.0f ms", i == 1 ? 13 : length, name,
                strcmp(who, sleeps[i].who) != 0 ? sleeps[i].who : "",
                sleeps[i].where, sleeps[i].ms);
         if (i == 0)
-            printf("%3d of %d%6.1f ms%6d%6d%5d%4d", run->early, run->requests,
+            printf("%2d of %d%7.1f%6d%6d%5d%5d", run->early, run->requests,
                    run->patience, run->calls, run->in_vain, run->signals,
                    run->lanes + run->more);
         printf("\n");
         who = sleeps[i].who;
+        name += i == 0 ? length : 0;
     }
 }
 
 static void text_table(void)
 {
-    printf("%45s%7s%9s%6s%6s%5s%5s\n%-14s%-9s%-22s%7s%9s%6s%6s%5s%5s\n",
-           "", "done", "longest", "I/O", "re-", "sig-", "thr-",
-           "", "who", "sleeps in", "early", "unread", "calls", "fused", "nals",
+    printf("%44s%7s%7s%6s%6s%5s%5s\n%-14s%-9s%-21s%7s%7s%6s%6s%5s%5s\n",
+           "", "done", "worst", "I/O", "re-", "sig-", "thr-",
+           "", "who", "sleeps in", "early", "wait", "calls", "fused", "nals",
            "eads");
     for (int i = 0; i < MODELS; i++)
         text_row(&models[i]);
@@ -201,15 +206,16 @@ static void text_table(void)
 
 enum { ROW = 27 }; /* units of the page */
 static const struct { double x; const char *title; } cells[] = {
-    { 0, "" }, { 280, "program" }, { 480, "who sleeps, where, how long" },
-    { 1130, "early requests" }, { 1300, "longest unread" }, { 1460, "calls" },
-    { 1540, "refused" }, { 1640, "signals" }, { 1740, "threads" },
+    { 0, "" }, { 296, "program" }, { 476, "who sleeps, where, how long" },
+    { 1130, "done meanwhile" }, { 1300, "longest wait" },
+    { 1450, "I/O calls" }, { 1555, "refused" }, { 1645, "signals" },
+    { 1755, "threads" },
 };
 enum { CELLS = sizeof cells / sizeof *cells };
 
 static void svg_cell(FILE *out, int column, double y, const char *text)
 {
-    svg_text(out, column == 0 ? "head" : "cell", MARGIN + cells[column].x, y,
+    page_text(out, column == 0 ? "head" : "cell", MARGIN + cells[column].x, y,
              text);
 }
 
@@ -258,15 +264,15 @@ static void svg_row(FILE *out, const struct model *m, double y)
 /* Of the two figures that stand side by side. */
 static double tallest(int i)
 {
-    double a = svg_height(&models[i].run), b = svg_height(&models[i + 1].run);
+    double a = page_height(&models[i].run), b = page_height(&models[i + 1].run);
     return a > b ? a : b;
 }
 
 static void write_page(const char *file, double to)
 {
-    enum { HEADER = 104, BETWEEN = 18, GUTTER = 52 };
+    enum { HEADER = 132, BETWEEN = 12, GUTTER = 52 };
     double width = (PAGE_WIDTH - 2 * MARGIN - GUTTER) / 2.0, y = HEADER;
-    double height = HEADER + (MODELS + 3) * ROW + 30;
+    double height = HEADER + (MODELS + 1) * ROW + MARGIN;
     struct utsname machine;
     char where[512];
     FILE *out = fopen(file, "w");
@@ -275,26 +281,27 @@ static void write_page(const char *file, double to)
     for (int i = 0; i < MODELS; i += 2)
         height += BETWEEN + tallest(i);
     uname(&machine);
-    snprintf(where, sizeof where, "One task each time: a message comes late on "
-             "one socket, while requests come on another. As they ran, on %s "
-             "%s.", machine.sysname, machine.release);
-    svg_page(out, height, "I/O models, as they ran");
-    svg_text(out, "title", MARGIN, 50, "I/O models, as they ran");
-    svg_text(out, "note", MARGIN + 430, 48, where);
-    svg_legend(out, true, MARGIN, 80);
+    snprintf(where, sizeof where, "A message comes late on one socket, while "
+             "requests come on another. Drawn from real runs under ptrace, on "
+             "%s %s, %s.", machine.sysname,
+             machine.release, machine.machine);
+    page_begin(out, height, "Six I/O models, one task");
+    page_text(out, "title", MARGIN, 50, "Six I/O models, one task");
+    page_text(out, "note", MARGIN, 80, where);
+    page_legend(out, true, MARGIN, 112);
     for (int i = 0; i < MODELS; i++) {
-        svg_figure(out, &models[i].run, to,
+        page_figure(out, &models[i].run, to,
                    MARGIN + (i % 2) * (width + GUTTER), y, width);
         y += i % 2 == 1 ? BETWEEN + tallest(i - 1) : 0;
     }
-    y += ROW;
+    y += ROW / 2.0;
     for (int i = 0; i < CELLS; i++)
-        svg_text(out, "note", MARGIN + cells[i].x, y, cells[i].title);
+        page_text(out, "note", MARGIN + cells[i].x, y, cells[i].title);
     for (int i = 0; i < MODELS; i++) {
-        svg_rule(out, MARGIN, y + 8, PAGE_WIDTH - 2 * MARGIN);
+        page_rule(out, MARGIN, y + 8, PAGE_WIDTH - 2 * MARGIN);
         svg_row(out, &models[i], y += ROW);
     }
-    svg_end(out);
+    page_end(out);
     if (fclose(out) != 0)
         err(1, "%s", file);
 }
@@ -336,7 +343,7 @@ int main(int argc, char **argv)
         to = models[i].run.end > to ? models[i].run.end : to;
     }
     to = STEP * (double)((int)(to / STEP) + 1);
-    text_legend(stdout, true, colours);
+    text_legend(stdout, colours);
     text_axis(stdout, to, width, colours);
     for (int i = 0; i < MODELS; i++)
         text_figure(stdout, &models[i].run, to, width, colours);
