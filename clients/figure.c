@@ -203,15 +203,19 @@ static void set_scale(double to, int width)
 static void put_pieces(const struct run *run)
 {
     static const char *const marks[] = { [COPIES] = "●", [REFUSES] = "×" };
+    for (int kind = FOR_TIME; kind >= (int)COMPUTES; kind--)
+        for (size_t i = 0; i < run->n_pieces; i++) {
+            const struct piece *p = &run->pieces[i];
+            if ((int)p->kind == kind && kind == COMPUTES)
+                put_box(p);
+            else if ((int)p->kind == kind)
+                put_wait(p);
+        }
     for (size_t i = 0; i < run->n_pieces; i++) {
         const struct piece *p = &run->pieces[i];
-        if (p->kind == COMPUTES)
-            put_box(p);
-        else if (is_wait(p))
-            put_wait(p);
-        else if (p->kind == IN_RING)
+        if (p->kind == IN_RING)
             fill(RING, p->start, p->end, "━", MESSAGE);
-        else if (p->kind == SIGNALS)
+        else if (p->kind == SIGNALS && p->lane == 0)
             put(ARROWS, column(p->start), "↑", ASIGNAL);
     }
     for (size_t i = 0; i < run->n_pieces; i++)
@@ -239,7 +243,12 @@ void text_figure(FILE *out, const struct run *run, double to, int width,
     fprintf(out, "%s%-*s%s%s\n", colours ? "\033[1m" : "", room, run->name,
             colours ? "\033[0m" : "", right);
     if (run->trouble[0] != '\0') {
-        fprintf(out, "%*s  %s\n\n", LABELS - 2, "", run->trouble);
+        for (const char *rest = run->trouble; *rest != '\0';) {
+            int length = (int)line_of(rest, (size_t)(width - LABELS));
+            fprintf(out, "%*s%.*s\n", LABELS, "", length, rest);
+            rest += length + (rest[length] == ' ');
+        }
+        fprintf(out, "\n");
         return;
     }
     set_scale(to, width);

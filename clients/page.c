@@ -67,7 +67,8 @@ void page_begin(FILE *out, double height, const char *title)
             ".on{font-weight:700}.small{font-size:%dpx}.tiny{font-size:%dpx}\n"
             ".hatch,.refused{fill:none;stroke-width:1.6}"
             ".comes{stroke-width:2;stroke-dasharray:3 4}"
-            ".edge{fill:url(#asleep)}\n", PAGE_WIDTH, height, title, SMALL, TINY);
+            ".edge{fill:url(#asleep)}\n", PAGE_WIDTH, height, title, SMALL,
+            TINY);
     for (size_t i = 0; i < sizeof colours / sizeof *colours; i++)
         fprintf(page, "%s{%s}\n", colours[i].classes, colours[i].light);
     fprintf(page, "@media (prefers-color-scheme:dark){\n");
@@ -76,7 +77,8 @@ void page_begin(FILE *out, double height, const char *title)
     fprintf(page, "}\n</style>\n<defs><pattern id=\"asleep\" width=\"8\" "
             "height=\"8\" patternUnits=\"userSpaceOnUse\" patternTransform="
             "\"rotate(45)\"><path class=\"hatch\" d=\"M0 0V8\"/></pattern>"
-            "</defs>\n<rect class=\"page\" width=\"100%%\" height=\"100%%\"/>\n");
+            "</defs>\n<rect class=\"page\" width=\"100%%\" "
+            "height=\"100%%\"/>\n");
 }
 
 void page_end(FILE *out)
@@ -84,17 +86,36 @@ void page_end(FILE *out)
     fprintf(out, "</svg>\n");
 }
 
-static void put_text(const char *class, double x, double y, const char *anchor,
-                     const char *text)
+static void escape(const char *text)
 {
-    fprintf(page, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">",
-            class, x, y, anchor);
     for (; *text != '\0'; text++)
         if (strchr("<>&", *text))
             fprintf(page, "&#%d;", *text);
         else if ((unsigned char)*text >= ' ')
             fputc(*text, page);
+}
+
+static void put_text(const char *class, double x, double y, const char *anchor,
+                     const char *text)
+{
+    fprintf(page, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" "
+            "text-anchor=\"%s\">", class, x, y, anchor);
+    escape(text);
     fprintf(page, "</text>\n");
+}
+
+/* The beginning of a group that tells, under a mouse, all of its call. */
+static void hint(const struct piece *p)
+{
+    char times[64];
+    snprintf(times, sizeof times, "): %.3f to %.3f ms ", p->start, p->end);
+    fprintf(page, "<g><title>");
+    escape(p->event->name);
+    fprintf(page, "(");
+    escape(p->event->asked);
+    escape(times);
+    escape(p->event->got);
+    fprintf(page, "</title>\n");
 }
 
 void page_text(FILE *out, const char *class, double x, double y,
@@ -208,7 +229,8 @@ static bool fit(double x, double y, double width, const char *class,
     bool small = wide(text, SMALL) < width;
     if (!small && wide(text, TINY) > width)
         return false;
-    snprintf(classes, sizeof classes, "%s %s", small ? "small" : "tiny", class);
+    snprintf(classes, sizeof classes, "%s %s", small ? "small" : "tiny",
+             class);
     put_text(classes, x + width / 2, y, "middle", text);
     return true;
 }
@@ -246,7 +268,8 @@ static double next_after(const struct run *run, int lane, double x)
 static void draw_wait(const struct run *run, const struct piece *p)
 {
     static const char *const classes[] = {
-        [FOR_MESSAGE] = "message", [FOR_OTHERS] = "others", [FOR_TIME] = "time",
+        [FOR_MESSAGE] = "message", [FOR_OTHERS] = "others",
+        [FOR_TIME] = "time",
     };
     double x = x_of(p->start), width = x_of(p->end) - x;
     double app = tops[2 * p->lane], kernel = tops[2 * p->lane + 1];
@@ -255,8 +278,10 @@ static void draw_wait(const struct run *run, const struct piece *p)
     if (width < .7 && x - last >= 0 && x - last < .7)
         return; /* nobody could tell the two apart */
     last = x;
+    hint(p);
     rectangle("edge", x, app + 1, width, APP - 2);
     rectangle(classes[p->kind], x, kernel, width, KERNEL_LANE);
+    fprintf(page, "</g>\n");
     snprintf(ms, sizeof ms, "%.1f ms", p->end - p->start);
     snprintf(name, sizeof name, "%s%s", call_name(p->event),
              p->kind != FOR_MESSAGE || width < WIDE ? ""
@@ -284,7 +309,8 @@ static void draw_box(const struct piece *p)
     bool gap = width > 8; /* so that neighbours are seen to be two */
     rectangle("computes", x + gap, tops[2 * p->lane], width - 2 * gap, APP);
     if (p->number > 0 && wide(number, 16) < width)
-        put_text("on", x + width / 2, tops[2 * p->lane] + 21, "middle", number);
+        put_text("on", x + width / 2, tops[2 * p->lane] + 21, "middle",
+                 number);
 }
 
 /* What has come, and how long it lies there; each as low as there is room. */
@@ -317,11 +343,13 @@ static void draw_mark(const struct piece *p)
     if (x - last[p->kind == COPIES] < 1 && x >= last[p->kind == COPIES])
         return; /* nobody could tell the two apart */
     last[p->kind == COPIES] = x;
+    hint(p);
     if (p->kind == COPIES)
         rectangle("copy", x - 2.5, y, 5, KERNEL_LANE);
     else if (p->lane == 0) /* it bounces */
         path("refused", "M%.1f %.1fl4 11l4 -11M%.1f %.1fv%d", x - 4, y - 12, x,
              y, KERNEL_LANE);
+    fprintf(page, "</g>\n");
 }
 
 /* Phase 2, which is too short to be seen, in words: behind its mark, or at the
@@ -440,22 +468,20 @@ static void draw_lanes(const struct run *run, double width)
     }
 }
 
-void page_figure(FILE *out, const struct run *run, double to, double x,
-                double y, double width)
+static void draw_trouble(const char *text, double y)
 {
-    page = out;
-    left = x + LEFT;
-    right = x + width;
-    scale = (width - LEFT) / to;
-    put_text("name", x, y + 20, "start", run->name);
-    if (run->trouble[0] != '\0') {
-        put_text("cell refusal", left, y + HEAD + 30, "start", run->trouble);
-        return;
+    char line[TEXT];
+    for (; *text != '\0'; y += 24) {
+        size_t most = (size_t)((right - left) / wide("x", 18));
+        size_t length = line_of(text, most < TEXT ? most : TEXT - 1);
+        snprintf(line, sizeof line, "%.*s", (int)length, text);
+        put_text("cell refusal", left, y, "start", line);
+        text += length + (text[length] == ' ');
     }
-    put_text("dim", x + width, y + 20, "end", story(run));
-    lay_out(run, y);
-    memset(told_to, 0, sizeof told_to);
-    draw_lanes(run, width);
+}
+
+static void draw_pieces(const struct run *run)
+{
     for (size_t i = 0; i < run->n_pieces; i++) {
         const struct piece *p = &run->pieces[i];
         if (is_wait(p))
@@ -475,10 +501,32 @@ void page_figure(FILE *out, const struct run *run, double to, double x,
             run->pieces[i].fd == run->message)
             tell_copy(run, &run->pieces[i]);
     if (run->message >= 0)
-        path("comes", "M%.1f %.1fV%.1f", x_of(run->came), tops[0] - 5, axis + 8);
+        path("comes", "M%.1f %.1fV%.1f", x_of(run->came), tops[0] - 5.0,
+             axis + 8);
     for (int lane = 0; lane < run->lanes; lane++)
         draw_arrows(run, lane);
-    draw_axis(to, width);
+}
+
+void page_figure(FILE *out, const struct run *run, double to, double x,
+                double y, double width)
+{
+    page = out;
+    left = x + LEFT;
+    right = x + width;
+    scale = (width - LEFT) / to;
+    fprintf(page, "<g class=\"figure\">\n");
+    put_text("name", x, y + 20, "start", run->name);
+    if (run->trouble[0] != '\0') {
+        draw_trouble(run->trouble, y + HEAD + 26);
+    } else {
+        put_text("dim", x + width, y + 20, "end", story(run));
+        lay_out(run, y);
+        memset(told_to, 0, sizeof told_to);
+        draw_lanes(run, width);
+        draw_pieces(run);
+        draw_axis(to, width);
+    }
+    fprintf(page, "</g>\n");
 }
 
 void page_legend(FILE *out, bool has_message, double x, double y)

@@ -27,7 +27,7 @@ double page_height(const struct run *run);
 /* What the signs mean; in a line, from X on. */
 void page_legend(FILE *out, bool has_message, double x, double y);
 
-/* A text, in a class of the page: "title", "head", "cell" or "note"; a line. */
+/* A text in a class of the page: "title", "head", "cell", "note", "dim". */
 void page_text(FILE *out, const char *class, double x, double y,
                const char *text);
 void page_rule(FILE *out, double x, double y, double width);

@@ -56,8 +56,10 @@ static struct piece *add_piece(enum piece_kind kind, int lane, double start,
     }
     start = start < run->zero ? 0 : start - run->zero;
     end = end < run->zero ? 0 : end - run->zero;
-    run->pieces[n] = (struct piece){ .kind = kind, .lane = lane, .event = event,
-                                     .start = start, .end = end, .fd = -1 };
+    run->pieces[n] = (struct piece){
+        .kind = kind, .lane = lane, .start = start, .end = end, .fd = -1,
+        .event = event,
+    };
     run->n_pieces++;
     return &run->pieces[n];
 }
@@ -232,7 +234,6 @@ static void one_event(const struct event *e)
         a_thread(e);
     } else if (e->what == SIGNAL && strcmp(e->name, "SIGCHLD") != 0) {
         run->signals++;
-        run->signal = e->name;
         if (lane >= 0)
             add_piece(SIGNALS, lane, e->end, e->end, e);
     } else if (e->what == CALL && lane >= 0) {
@@ -298,11 +299,11 @@ const char *story(const struct run *run)
     if (run->message < 0 || run->taken < 0)
         length = snprintf(text, sizeof text, "%.1f ms", run->end);
     else if (run->copying < 0)
-        snprintf(text, sizeof text, "message %.1f, completed %.1f ms: %ld bytes,"
-                 " no recv()", run->came, run->taken, run->size);
+        snprintf(text, sizeof text, "message %.1f, completed %.1f ms: %ld "
+                 "bytes, no recv()", run->came, run->taken, run->size);
     else
-        snprintf(text, sizeof text, "message %.1f, copied %.1f ms: %ld bytes in"
-                 " %.2f ms", run->came, run->taken, run->size, run->copying);
+        snprintf(text, sizeof text, "message %.1f, copied %.1f ms: %ld bytes "
+                 "in %.2f ms", run->came, run->taken, run->size, run->copying);
     if (length > 0 && run->more > 0)
         length += snprintf(text + length, sizeof text - (size_t)length,
                            "; %d more threads", run->more);
@@ -310,6 +311,16 @@ const char *story(const struct run *run)
         snprintf(text + length, sizeof text - (size_t)length,
                  "; then %zu more events", run->left_out);
     return text;
+}
+
+size_t line_of(const char *text, size_t most)
+{
+    size_t length = strlen(text);
+    if (length <= most)
+        return length;
+    for (length = most; length > 0 && text[length] != ' '; length--)
+        continue;
+    return length > 0 ? length : most;
 }
 
 double tick_of(double to)

@@ -21,7 +21,7 @@
 #include "trace.h"
 
 enum {
-    MOST_EVENTS = 20000, /* of a run are kept (7 MB); more are counted */
+    MOST_EVENTS = 10000, /* of a run are kept (4 MB); more are counted */
     MOST_LANES = 8,      /* threads are drawn; more are counted */
 };
 
@@ -49,7 +49,7 @@ struct piece {
 
 struct run {
     /* Filled in by who watches: */
-    const char *name;     /* "1  blocking" */
+    const char *name;     /* "1 blocking" */
     pid_t pid;            /* threads of this process alone are drawn */
     bool has_message;     /* what comes last is it; else there is none */
     struct event *events; /* by keep() */
@@ -67,8 +67,7 @@ struct run {
     int requests, early;  /* that were read; before the message came */
     double patience;      /* ms: the longest that one of them lay */
     int calls, in_vain;   /* I/O calls since zero (but close); refused */
-    int signals;          /* delivered, but for SIGCHLD ... */
-    const char *signal;   /* ... the last one's name */
+    int signals;          /* delivered, but for SIGCHLD */
     struct piece *pieces;
     size_t n_pieces;
 };
@@ -89,6 +88,9 @@ bool is_wait(const struct piece *piece);
 /* How the message came to us, in a line; where there is none, how long it all
    took, and what is left out. */
 const char *story(const struct run *run);
+
+/* How much of TEXT goes on a line of so many characters. */
+size_t line_of(const char *text, size_t most);
 
 /* The distance of two marks, ten at most, on a scale of so many ms. */
 double tick_of(double to);

@@ -6,7 +6,7 @@
  *
  *     -o FILE      write there, not to standard error
  *     --svg FILE   at the end: draw it, a page for a browser (page.h); the
- *                  first 20,000 events, eight threads, no other processes
+ *                  first 10,000 events, eight threads, no other processes
  *     --summary    at the end: how often, how long asleep, how many bytes
  *     -q           no calls; the summary alone
  *
