@@ -15,6 +15,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -71,6 +72,9 @@ static _Noreturn void become(const struct model *m, int gate, int complaints)
     close(complaints);
     if (trace_gate(gate) < 0)
         _exit(NOT_ALLOWED);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* whatever trace() has blocked */
     for (int fd = 3; fd < 1024; fd++)
         close(fd); /* so that its own have the same numbers each time */
     execl(m->program, m->program, m->part, NULL);

@@ -170,6 +170,7 @@ static double lay_out(const struct run *run, double y)
     y = ring = inbox + (run->message >= 0 ? INBOX : 0);
     y += run->message >= 0 && run->copying < 0 ? RING_LANE : 0;
     for (int lane = 1; lane < run->lanes; lane++) {
+        y += lane == 1 ? 4 : 0; /* the kernel's two stand together */
         tops[2 * lane + 1] = y;
         tops[2 * lane] = y + KERNEL_LANE + GAP * 2.0 / 3;
         y = tops[2 * lane] + APP + (lane + 1 < run->lanes ? GAP / 2.0 : 0);
@@ -546,7 +547,9 @@ void page_legend(FILE *out, bool has_message, double x, double y)
         double width = i < 5 ? 22 : 5;
         if (only_then && !has_message)
             continue;
-        if (i == 2 && !has_message)
+        if (!has_message && i == 0)
+            text = "in no I/O call";
+        if (!has_message && i == 2)
             text = "kernel waits for data";
         if (i == 9)
             path(class, "M%.1f %.1fv20", x + 3, y - 15);
