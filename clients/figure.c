@@ -238,7 +238,7 @@ void text_figure(FILE *out, const struct run *run, double to, int width,
                  bool colours)
 {
     const char *right = run->trouble[0] != '\0' ? "" : story(run);
-    int room = width - (int)strlen(right);
+    int room = *right == '\0' ? 0 : width - (int)strlen(right);
     char label[32];
     fprintf(out, "%s%-*s%s%s\n", colours ? "\033[1m" : "", room, run->name,
             colours ? "\033[0m" : "", right);

@@ -5,12 +5,12 @@
  *
  * The six are steps of the lessons: a message comes late on one socket, while
  * requests come on another. Each runs by itself under trace() (trace.h), and
- * is drawn by figure.h: here, and in build/models.svg, one page for a browser
- * or a slide. Look at who sleeps until the message comes, and what else gets
- * done meanwhile. Every number is that of this run.
+ * is drawn: here, by figure.h, and in build/models.svg, by page.h, for a
+ * browser or a slide. Look at who sleeps until the message comes, and what
+ * else gets done meanwhile. Every number is that of this run.
  *
  * Exit status: 0; 1: a program is missing, or has failed (the others are
- * drawn); 77: the system does not let us trace. The notes: IO 模型.
+ * drawn); 77: the system does not let us trace. The notes: 五种模型的比较.
  */
 #include <err.h>
 #include <errno.h>
@@ -214,7 +214,11 @@ static void text_row(const struct model *m)
     struct sleep sleeps[MOST_SLEEPS];
     int n = sleeps_of(run, sleeps);
     const char *name = strchr(m->name, ' ') + 1, *who = "";
-    for (int i = 0; i < n && run->trouble[0] == '\0'; i++) {
+    if (run->trouble[0] != '\0') {
+        printf("%s: see above\n", name);
+        return;
+    }
+    for (int i = 0; i < n; i++) {
         int length = i > 1 ? 0 : (int)strcspn(name, "(");
         printf("%-14.*s%-9s%-14s%4.0f ms", i == 1 ? 13 : length, name,
                strcmp(who, sleeps[i].who) != 0 ? sleeps[i].who : "",
@@ -291,30 +295,35 @@ static double tallest(int i)
     return a > b ? a : b;
 }
 
+static void page_head(FILE *out, double height)
+{
+    const char *title = "Six I/O models, one task";
+    char where[512];
+    struct utsname machine;
+    uname(&machine);
+    snprintf(where, sizeof where, "A message comes late on one socket, while "
+             "requests come on another. Drawn from real runs under ptrace, on "
+             "%s %s, %s.", machine.sysname, machine.release, machine.machine);
+    page_begin(out, height, title);
+    page_text(out, "title", MARGIN, 50, title);
+    page_text(out, "note", MARGIN, 80, where);
+    page_legend(out, true, MARGIN, 112);
+}
+
 static void write_page(const char *file, double to)
 {
-    enum { HEADER = 128, BETWEEN = 11, GUTTER = 52 };
+    enum { SLIDE = 1080, HEADER = 124, BETWEEN = 10, GUTTER = 52 };
     double width = (PAGE_WIDTH - 2 * MARGIN - GUTTER) / 2.0, y = HEADER;
     double height = HEADER + (MODELS + 1) * ROW + 2 * MARGIN - 16;
-    struct utsname machine;
-    char where[512];
     FILE *out = fopen(file, "w");
     if (!out)
         err(1, "%s", file);
     for (int i = 0; i < MODELS; i += 2)
         height += BETWEEN + tallest(i);
-    uname(&machine);
-    snprintf(where, sizeof where, "A message comes late on one socket, while "
-             "requests come on another. Drawn from real runs under ptrace, on "
-             "%s %s, %s.", machine.sysname,
-             machine.release, machine.machine);
-    page_begin(out, height, "Six I/O models, one task");
-    page_text(out, "title", MARGIN, 50, "Six I/O models, one task");
-    page_text(out, "note", MARGIN, 80, where);
-    page_legend(out, true, MARGIN, 112);
+    page_head(out, height < SLIDE ? SLIDE : height);
     for (int i = 0; i < MODELS; i++) {
         page_figure(out, &models[i].run, to,
-                   MARGIN + (i % 2) * (width + GUTTER), y, width);
+                    MARGIN + (i % 2) * (width + GUTTER), y, width);
         y += i % 2 == 1 ? BETWEEN + tallest(i - 1) : 0;
     }
     page_table(out, y + ROW / 2.0);

@@ -378,7 +378,7 @@ static void draw_ring(const struct piece *p)
     if (width > 2 * WIDE)
         put_text("small over", x + width / 2, y + 16, "middle",
                  "phase 1, waiting for the message: it needs no thread");
-    put_text("small copy", x + width + 9, y + 16, "start", "phase 2 as well");
+    put_text("small copy", x + width + 9, y + 16, "start", "phase 2: by no call");
 }
 
 /* How many, where the gap has room: after all, or at one of them. */
