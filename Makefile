@@ -41,7 +41,7 @@ sum_up    = awk '{ print; fflush() } /^1\.\.[0-9]/ { plan += substr($$0, 4) } \
 colour   := $(shell diff --color=auto Makefile Makefile 2> /dev/null && \
             echo --color=auto)
 
-.PHONY: help all test clean $(lessons) $(numbers) $(steps)
+.PHONY: help all test clean models $(lessons) $(numbers) $(steps)
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 
@@ -56,6 +56,8 @@ help:
 ##   make 03-select XRAY=1       ... with the server's system calls, live: what
 ##                               sleeps, what copies, what is refused
 ##   make 03d                    play or run one step of a lesson; XRAY=1, too
+##   make models                 draw the I/O models, from real runs: here, and
+##                               as a page for slides, build/models.svg
 ##   clients/xray -- PROGRAM     the calls of any program; -h
 ##   clients/load -p 9003        100 clients at once on the server there; -h
 ##   clients/slow-http           a web server that takes its time, for curl
@@ -77,6 +79,12 @@ $(steps): %: $$(basename $$(call step_file,$$*)) $(tools)
 	elif [ -f $<.sh ]; then CC='$(CC)' $<.sh; \
 	else $(if $(XRAY),clients/xray --) $< || [ $$? = 77 ]; fi
 	@[ ! -t 1 ] || printf '\nNext:  less %s.c\n       make diff-%s\n' $< $@
+
+# The six programs that do the same task; 77: no tracing here, as it has said.
+late := $(filter $(basename $(foreach s,01h 02f 02g 03m 05h 07p,$(call \
+        step_file,$s))),$(programs))
+models: clients/models $(late)
+	@clients/models || [ $$? = 77 ]
 
 ## Compare
 ##   make diff-04-poll           what lesson 04 changed since 03
@@ -138,7 +146,7 @@ clean:
 	rm -rf build $(programs) $(addsuffix .dSYM,$(programs))
 
 # A name that is none of ours: say what there is.
-unknown := $(filter-out help all test clean diff-% test-% tsan-% $(lessons) \
+unknown := $(filter-out help all test clean models diff-% test-% tsan-% $(lessons) \
            $(numbers) $(steps) $(programs),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):

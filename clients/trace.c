@@ -43,9 +43,9 @@ enum {
 
 /* What the arguments of a call are, and so how they are told. */
 enum form {
-    NOTHING, FD, SOCKET, ADDRESS, SELECT, PSELECT, POLL, PPOLL, EPOLL_CREATE,
-    EPOLL_CTL, EPOLL_WAIT, EPOLL_WAIT2, NAP, CLOCK_NAP, FUTEX, CHILD, RING,
-    ENTER,
+    NOTHING, FD, SOCKET, PAIR, ADDRESS, SELECT, PSELECT, POLL, PPOLL,
+    EPOLL_CREATE, EPOLL_CTL, EPOLL_WAIT, EPOLL_WAIT2, NAP, CLOCK_NAP, FUTEX,
+    CHILD, RING, ENTER,
 };
 
 /* What a call is for; STREAM: not told of, if its fd is a file on disk. */
@@ -58,7 +58,7 @@ static const struct call {
     int is;
 } calls[] = {
     { SYS_socket, "socket", SOCKET, 0 },
-    { SYS_socketpair, "socketpair", NOTHING, 0 },
+    { SYS_socketpair, "socketpair", PAIR, 0 },
     { SYS_bind, "bind", ADDRESS, 0 },
     { SYS_listen, "listen", FD, 0 },
     { SYS_accept, "accept", FD, 0 },
@@ -351,7 +351,7 @@ static void tell_question(const struct thread *t, char *text)
     const uint64_t *a = t->arguments;
     struct timeval span;
     switch (t->call->form) {
-    case NOTHING: case EPOLL_CREATE:
+    case NOTHING: case PAIR: case EPOLL_CREATE:
         break;
     case FD:
         add(text, "%d", (int)a[0]);
@@ -468,6 +468,7 @@ static void enter_call(struct thread *t)
 
 static void tell_answer(const struct thread *t, char *text, long result)
 {
+    int ends[2];
     switch (t->call->form) {
     case SELECT: case PSELECT:
         add_sets(t, text, "");
@@ -477,6 +478,10 @@ static void tell_answer(const struct thread *t, char *text, long result)
         break;
     case EPOLL_WAIT: case EPOLL_WAIT2:
         add(text, "%ld ready", result);
+        return;
+    case PAIR:
+        if (peek(t->tid, t->arguments[3], ends, sizeof ends))
+            add(text, "%d, %d", ends[0], ends[1]);
         return;
     case ENTER:
         add(text, "%ld submitted", result);
@@ -817,6 +822,8 @@ int trace(pid_t pid, int gate, watcher *tell)
     if (ptrace(PTRACE_SEIZE, pid, 0, options) < 0)
         error = errno;
     watching = tell;
+    began = 0; /* anew, for the next one that we watch */
+    lately_n = -1;
     if (error == 0)
         add_thread(pid);
     sigaction(SIGALRM, &(struct sigaction){ .sa_handler = wake }, NULL);

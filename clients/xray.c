@@ -2,9 +2,11 @@
  * xray: run a program and show its I/O calls as they happen, and what each
  * did with its time: sleep, copy, or refuse.
  *
- *     clients/xray [-o FILE] [--summary] [-q] -- COMMAND...
+ *     clients/xray [-o FILE] [--svg FILE] [--summary] [-q] -- COMMAND...
  *
  *     -o FILE      write there, not to standard error
+ *     --svg FILE   at the end: draw it, a page for a browser (page.h); the
+ *                  first 10,000 events, eight threads, no other processes
  *     --summary    at the end: how often, how long asleep, how many bytes
  *     -q           no calls; the summary alone
  *
@@ -44,6 +46,7 @@
 #endif
 #include <sys/wait.h>
 #include <unistd.h>
+#include "page.h"
 #include "trace.h"
 
 enum { NOT_ALLOWED = 77 }; /* exit status, as test suites have it: skip */
@@ -60,7 +63,8 @@ struct tally { /* of one call in one thread */
 static struct tally *tallies;
 static size_t n_tallies;
 static long messages; /* received: reads from a socket that brought bytes */
-static FILE *out;
+static FILE *out, *svg;       /* SVG: NULL, if there is to be none */
+static struct run run;        /* to be drawn there */
 static bool calls_too = true, summary_too, colours;
 static int width;     /* of the number in "xray NUMBER ms:" */
 static pid_t main_thread, other_thread; /* another that we have heard of */
@@ -228,6 +232,19 @@ static void show_summary(void)
     fflush(out);
 }
 
+/* ---------------------------------------------------------- the figure */
+
+static void draw(void)
+{
+    examine(&run);
+    page_begin(svg, page_height(&run) + 3 * MARGIN, run.name);
+    page_legend(svg, false, MARGIN, MARGIN);
+    page_figure(svg, &run, run.end, MARGIN, 2 * MARGIN,
+                PAGE_WIDTH - 2 * MARGIN);
+    page_end(svg);
+    fflush(svg);
+}
+
 static void tell(const struct event *e)
 {
     main_thread = main_thread != 0 ? main_thread : e->tid;
@@ -237,8 +254,12 @@ static void tell(const struct event *e)
         count(e);
     if (calls_too)
         show(e);
+    if (svg != NULL)
+        keep(&run, e);
     if (e->what == OVER && summary_too)
         show_summary();
+    if (e->what == OVER && svg != NULL)
+        draw();
 }
 
 /* ----------------------------------------------- the two, COMMAND and we */
@@ -247,11 +268,11 @@ static void tell(const struct event *e)
    meant for it. */
 static void stand_aside(int gate)
 {
-    int kept = fileno(out);
+    int kept = fileno(out), kept_too = svg != NULL ? fileno(svg) : -1;
     setsid();
     signal(SIGPIPE, SIG_IGN); /* if nobody reads us, COMMAND goes on */
     for (int fd = 0; fd < 1024; fd++)
-        if (fd != kept && fd != gate)
+        if (fd != kept && fd != kept_too && fd != gate)
             close(fd);
 }
 
@@ -275,19 +296,22 @@ static void watch(pid_t command, int gate)
 
 static _Noreturn void usage(FILE *to, int status)
 {
-    fprintf(to, "usage: xray [-o FILE] [--summary] [-q] -- COMMAND...\n");
+    fprintf(to, "usage: xray [-o FILE] [--svg FILE] [--summary] [-q] -- "
+                "COMMAND...\n");
     exit(status);
 }
 
 static char **read_options(char **argv)
 {
-    const char *file = NULL;
+    const char *file = NULL, *page = NULL;
     for (; *argv != NULL && (*argv)[0] == '-'; argv++) {
         if (strcmp(*argv, "--") == 0) {
             argv++;
             break;
         } else if (strcmp(*argv, "-o") == 0 && argv[1] != NULL) {
             file = *++argv;
+        } else if (strcmp(*argv, "--svg") == 0 && argv[1] != NULL) {
+            page = *++argv;
         } else if (strcmp(*argv, "--summary") == 0) {
             summary_too = true;
         } else if (strcmp(*argv, "-q") == 0) {
@@ -306,6 +330,9 @@ static char **read_options(char **argv)
                        : fdopen(fcntl(2, F_DUPFD_CLOEXEC, 3), "w");
     if (out == NULL)
         err(1, "%s", file != NULL ? file : "standard error");
+    if (page != NULL && (svg = fopen(page, "we")) == NULL)
+        err(1, "%s", page);
+    run = (struct run){ .name = argv[0], .pid = getpid() };
     colours = isatty(fileno(out)) && getenv("NO_COLOR") == NULL;
     return argv;
 }
