@@ -18,9 +18,9 @@
  * order with what it prints itself:
  *
  *     03-select/server.c:129: 127.0.0.1:39686: accept: fd 4
- *     xray         0.512 ms:  select(3, 4 readable?) sleeps ...
- *     xray       302.131 ms:  select(3, 4 readable?) slept 301 ms: 4 readable
- *     xray       302.298 ms:  recv(4) copied 5 bytes
+ *     xray          0.512 ms: select(3, 4 readable?) sleeps ...
+ *     xray        302.131 ms: select(3, 4 readable?) slept 301 ms: 4 readable
+ *     xray        302.298 ms: recv(4) copied 5 bytes
  *
  * The time is that since COMMAND was started, at the end of the call; "sleeps"
  * comes while it is asleep, after 20 ms. Once there are several threads, each
@@ -32,7 +32,7 @@
  * system does not let us trace it; 127 there is no such program; 126 it
  * cannot be run; 2 wrong usage; 1 another fault.
  */
-#define _GNU_SOURCE /* close_range, prctl */
+#define _GNU_SOURCE /* prctl */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
