@@ -177,12 +177,13 @@ static bool is_asleep(pid_t tid)
     return name && (name[2] == 'S' || name[2] == 'D');
 }
 
-/* What an fd of the program is: S socket, F a file on disk, or another. */
-static char kind_of(pid_t pid, int fd)
+/* What an fd of the program is: S socket, F a file on disk, or another. (By
+   the thread: of a process whose first thread has ended, /proc shows none.) */
+static char kind_of(pid_t tid, int fd)
 {
     char path[64];
     struct stat status;
-    snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, fd);
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", tid, fd);
     if (stat(path, &status) < 0)
         return '?';
     return S_ISSOCK(status.st_mode) ? 'S'
@@ -437,10 +438,11 @@ static void enter_call(struct thread *t)
     struct event *e = &t->event;
     *e = (struct event){
         .what = CALL, .pid = t->pid, .tid = t->tid, .name = name_of(t),
-        .fd = fd, .on_socket = fd >= 0 && kind_of(t->pid, fd) == 'S',
+        .fd = fd, .on_socket = fd >= 0 && kind_of(t->tid, fd) == 'S',
         .waits = t->call->form == FUTEX ? futex_waits(t)
                                         : t->call->is & WAITS,
-        .is_log = t->call->number == SYS_write && (fd == 1 || fd == 2),
+        .is_log = (fd == 1 || fd == 2) && (t->call->number == SYS_write ||
+                                           t->call->number == SYS_writev),
         .bytes = -1,
     };
     tell_question(t, e->asked);
@@ -662,7 +664,7 @@ static void at_call(struct thread *t)
                 t->arguments[i] = info.entry.args[i];
         }
         if (t->call && t->call->is & STREAM &&
-            kind_of(t->pid, (int)t->arguments[0]) == 'F')
+            kind_of(t->tid, (int)t->arguments[0]) == 'F')
             t->call = NULL;
         t->last = t->call;
         if (t->call)
@@ -696,17 +698,23 @@ static void at_signal(const struct thread *t, int number)
     tell_of(t, SIGNAL, signal_name(number), whence);
 }
 
-/* It has exec'd: from the first time on, we tell. Of several threads one is
-   left, and has the process's number. */
-static void at_exec(struct thread *t)
+/* It has exec'd: from the first time on, we tell. Of several threads the one
+   that did is left, and has the process's number from now on. */
+static void at_exec(pid_t pid)
 {
     unsigned long former = 0;
-    ptrace(PTRACE_GETEVENTMSG, t->tid, 0, &former);
+    ptrace(PTRACE_GETEVENTMSG, pid, 0, &former);
+    struct thread *t = find((pid_t)former);
     if (began == 0)
         began = now();
-    else if ((pid_t)former != t->tid && find((pid_t)former))
-        remove_thread(find((pid_t)former), "exec");
-    tell_of(t, BEGIN, "program", "");
+    if (t && t->tid != pid) {
+        if (find(pid))
+            remove_thread(find(pid), "exec");
+        tell_of(t, END, "thread", "exec");
+        t->tid = pid;
+    }
+    if (t)
+        tell_of(t, BEGIN, "program", "");
 }
 
 static void at_exit(struct thread *t)
@@ -729,7 +737,7 @@ static void at_stop(pid_t tid, int status)
     int number = WSTOPSIG(status), event = status >> 16;
     unsigned long born = 0;
     bool listens = false;
-    if (!t)
+    if (!t && event != PTRACE_EVENT_EXEC)
         t = add_thread(tid); /* before the news that it has been born */
     switch (event) {
     case 0:
@@ -744,7 +752,7 @@ static void at_stop(pid_t tid, int status)
             add_thread((pid_t)born);
         break;
     case PTRACE_EVENT_EXEC:
-        at_exec(t);
+        at_exec(tid);
         break;
     case PTRACE_EVENT_EXIT:
         at_exit(t);
@@ -761,6 +769,21 @@ static void at_stop(pid_t tid, int status)
 static void wake(int number)
 {
     (void)number; /* so that waitpid() returns, and we look for sleepers */
+}
+
+/* waitpid(), and nothing else, may be interrupted to look for sleepers: a
+   line that is being written to a full pipe would be lost. */
+static pid_t next_stop(int *status)
+{
+    sigset_t alarm;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &alarm, NULL);
+    pid_t tid = waitpid(-1, status, __WALL);
+    int error = errno;
+    sigprocmask(SIG_BLOCK, &alarm, NULL);
+    errno = error;
+    return tid;
 }
 
 int trace(pid_t pid, int gate, watcher *tell)
@@ -783,7 +806,7 @@ int trace(pid_t pid, int gate, watcher *tell)
         return -1;
     }
     for (;;) {
-        pid_t tid = waitpid(-1, &status, __WALL);
+        pid_t tid = next_stop(&status);
         if (tid < 0 && errno != EINTR)
             break; /* nobody is left */
         if (tid > 0 && WIFSTOPPED(status))
@@ -793,6 +816,8 @@ int trace(pid_t pid, int gate, watcher *tell)
         look_every(tell_of_sleepers() ? LOOK_EVERY : 0);
     }
     look_every(0);
+    while (n_threads > 0) /* killed before we heard of their birth */
+        remove_thread(threads[0], "killed");
     return 0;
 }
 
