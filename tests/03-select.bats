@@ -31,19 +31,7 @@ lesson 03-select
 
 # ------------------------------------------------------------ its own claim
 
-@test "03 it sleeps in select(), whatever its clients do" {
-    start_server -q
-    sleeps_in select
-    exec 4<> "/dev/tcp/127.0.0.1/$PORT"
-    echo hello >&4
-    sleeps_in select
-    head -c 20000000 /dev/zero >&4 2> /dev/null 3>&- &
-    local sender=$!
-    sleep 0.2
-    sleeps_in select
-    kill "$sender"
-    exec 4>&-
-}
+@test "03 whatever its clients do, it sleeps in select() and nowhere else" { sleeps_in_its_wait select pselect; }
 
 @test "03 fd 1024 is refused politely: an end of file, and the others live on" {
     fd_limit_of 1200
@@ -76,10 +64,7 @@ crowd 1000 send "hi\n" expect "HI\n"
 END
 }
 
-@test "03 100 clients: one recv and one send per message, no more" {
-    command -v strace > /dev/null || skip "strace is missing"
-    counts_calls
-}
+@test "03 100 clients: one recv and one send per message, no more" { counts_calls; }
 
 # --------------------------------------------------------- steps and README
 

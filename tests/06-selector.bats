@@ -31,10 +31,8 @@ lesson 06-selector
 
 # ------------------------------------------------------------ its own claim
 
-@test "06 100 clients: one recv and one send per message, no more" {
-    command -v strace > /dev/null || skip "strace is missing"
-    counts_calls
-}
+@test "06 100 clients: one recv and one send per message, no more" { counts_calls; }
+@test "06 whatever its clients do, it sleeps in one wait and nowhere else" { sleeps_in_its_wait; }
 
 @test "06 an idle connection costs well under 1 KiB of memory" {
     fd_limit_of 5100
@@ -85,16 +83,6 @@ END
     contains "$output" usage
 }
 
-@test "06 it sleeps in the call that -b names" {
-    local pair
-    for pair in "epoll epoll_wait" "poll poll" "select select"; do
-        [ "$(uname)" = Linux ] || [ "${pair% *}" != epoll ] || continue
-        start_server -q -b "${pair% *}"
-        sleeps_in "${pair#* }"
-        teardown
-    done
-}
-
 with() {
     FLAGS="-b $1"
     [ "$1" != kqueue ] || [ -n "${SERVER:-}" ] || PROGRAM=$(kqueue_server)
@@ -110,11 +98,8 @@ with() {
 @test "06 -b poll 1,100 clients, whoever of them gets in, harm nobody" { with poll; lives_on_beyond_1024_fds; }
 @test "06 -b poll clients that come and go cost no fd" { with poll; loses_no_fd; }
 @test "06 -b poll with nothing to do it makes no system call" { with poll; makes_no_system_call_when_idle; }
-@test "06 -b poll 100 clients: one recv and one send per message, no more" {
-    command -v strace > /dev/null || skip "strace is missing"
-    with poll
-    counts_calls
-}
+@test "06 -b poll 100 clients: one recv and one send per message, no more" { with poll; counts_calls; }
+@test "06 -b poll whatever its clients do, it sleeps in poll() and nowhere else" { with poll; sleeps_in_its_wait poll ppoll; }
 
 @test "06 -b select a client that stops sending still gets its last byte" { with select; answers_after_half_close; }
 @test "06 -b select a client that resets, at whatever moment, harms nobody" { with select; survives_a_reset; }
@@ -126,11 +111,8 @@ with() {
 @test "06 -b select 1,100 clients, whoever of them gets in, harm nobody" { with select; lives_on_beyond_1024_fds; }
 @test "06 -b select clients that come and go cost no fd" { with select; loses_no_fd; }
 @test "06 -b select with nothing to do it makes no system call" { with select; makes_no_system_call_when_idle; }
-@test "06 -b select 100 clients: one recv and one send per message, no more" {
-    command -v strace > /dev/null || skip "strace is missing"
-    with select
-    counts_calls
-}
+@test "06 -b select 100 clients: one recv and one send per message, no more" { with select; counts_calls; }
+@test "06 -b select whatever its clients do, it sleeps in select() and nowhere else" { with select; sleeps_in_its_wait select pselect; }
 
 @test "06 -b kqueue a client that stops sending still gets its last byte" { needs_kqueue; with kqueue; answers_after_half_close; }
 @test "06 -b kqueue a client that resets, at whatever moment, harms nobody" { needs_kqueue; with kqueue; survives_a_reset; }
