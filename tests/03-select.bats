@@ -375,4 +375,4 @@ load http
 @test "03k who reads late gets all 6,000 answers, to the last byte" { pays_its_debts 03k-http; }
 @test "03k without a free fd it serves on, and accepts again later" { serves_without_fds 03k-http; }
 @test "03k curl is content, also with the 3,000th answer over one connection" { suits_curl 03k-http; }
-@test "03k its page tells the truth: strace counts the same calls" { counts_what_it_does 03k-http; }
+@test "03k its page tells the truth: xray counts the same calls" { counts_what_it_does 03k-http; }

@@ -4,6 +4,9 @@
 
 XRAY=$ROOT/clients/xray
 
+# The names of a call, for grep -xE.
+RECV='recv(from|msg)?|readv?' SEND='send(to|msg)?|writev?'
+
 # needs_xray: skip where the system lets nobody trace.
 needs_xray() {
     local status=0
@@ -16,6 +19,7 @@ needs_xray() {
 # under_xray: from now on $PROGRAM is run under xray, which writes its lines
 # to $TRACE, and the summary when it ends. The program keeps its pid.
 under_xray() {
+    [ "$PROGRAM" != "$BATS_TEST_TMPDIR/under-xray" ] || return 0
     needs_xray
     TRACE=$BATS_TEST_TMPDIR/trace
     printf '#!/bin/sh\n%s\nexec "%s" -o "%s" --summary -- "%s" "$@"\n' \
@@ -57,6 +61,19 @@ sleeps() {
         $4 !~ /^slept / { next }
         $2 == "nanosleep" || $3 ~ /^(0 watched, )?[0-9.]+ m?s$/ { $2 = "nap" }
         { print $2 }'
+}
+
+# slept_in REGEX...: it has slept in each of these, and in nothing else.
+slept_in() {
+    local wanted all
+    all=$(IFS='|' && echo "$*")
+    echo "It slept in:"
+    sleeps | sort | uniq -c
+    for wanted; do
+        sleeps | grep -qxE "$wanted" || { echo "but never in $wanted"; return 1; }
+    done
+    ! sleeps | grep -vxE "$all" > "$BATS_TEST_TMPDIR/elsewhere" ||
+        { echo "but may in nothing else than $all"; return 1; }
 }
 
 # births: how many threads and processes have begun so far.
