@@ -115,8 +115,8 @@ END
 }
 
 # An edge is told once. So when it goes to sleep, there may be no client that
-# it has read from, but not to the end: unless it still owes this one
-# something, then it may not read at all.
+# it has read from, but not to the end: unless it still owes this one something
+# (then it may not read at all), or has asked anew (then it is told anew).
 @test "05 -e it never sleeps before it has read to EAGAIN from whom it owes nothing" {
     edge
     under_xray
@@ -128,6 +128,7 @@ END
         $2 ~ /^(recv|read)/ { if (/copied/) { owed[fd] += n; more[fd] = n > 0 }
                               if (/refused/) { more[fd] = 0; ends++ } }
         $2 ~ /^(send|write)/ && /copied/ { owed[fd] -= n }
+        $2 == "epoll_ctl" && $5 ~ /mod|add/ { more[$6] = 0 }
         $2 == "close" { delete owed[fd]; delete more[fd] }
         $2 ~ /^epoll_p?wait/ && /slept/ { sleeps++
             for (fd in more) if (more[fd] && owed[fd] == 0) {

@@ -51,7 +51,7 @@ fails() {
     fails "05 whatever" "05 100 clients"
 }
 
-@test "who is level-triggered in spite of -e does not read to EAGAIN" {
+@test "who is level-triggered in spite of -e fails the one on edges" {
     build 05-epoll/server
     # shellcheck disable=SC2016 # they are for that shell
     printf '#!/bin/bash\nexec "%s" "${@/#-e/-q}"\n' "$ROOT/05-epoll/server" \

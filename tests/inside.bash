@@ -90,7 +90,7 @@ readers() {
 # A bit of everything: several clients, who speak in turns and at once; much
 # at a time; one who never reads; a half-close, a reset, and nothing at all.
 busy_scene() {
-    scene <<'END'
+    scene <<'END' || { echo "The last that it did:"; tail -n 1 "$TRACE"; return 1; }
 server -q
 A connect; B connect; C connect
 A send "one\n"; B send "two\n"; A send "three\n"
