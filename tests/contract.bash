@@ -285,7 +285,6 @@ END
 # One message that does not end, at a server that xray makes slower than its
 # client: only a server that takes turns ever gets to the other one.
 takes_turns_with_a_greedy_client() {
-    build clients/xray
     "$XRAY" -o /dev/null -- true 3>&- && SLOWLY="$XRAY -q -o /dev/null --"
     start_server -q
     "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 -s 1073741824 \

@@ -9,7 +9,7 @@ CLIENT=$ROOT/06-selector/ftp-client
 # the clients that people use.
 
 setup_file() {
-    build 06-selector/ftp-server 06-selector/ftp-client
+    build 06-selector/ftp-server 06-selector/ftp-client clients/xray
     WIRE=$BATS_FILE_TMPDIR/wire
     wire_source > "$WIRE.c"
     cc -std=gnu11 -o "$WIRE" "$WIRE.c"

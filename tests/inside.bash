@@ -10,7 +10,6 @@ RECV='recv(from|msg)?|readv?' SEND='send(to|msg)?|writev?'
 # needs_xray: skip where the system lets nobody trace.
 needs_xray() {
     local status=0
-    build clients/xray
     "$XRAY" -o /dev/null -- true 3>&- || status=$?
     [ "$status" != 77 ] || skip "no tracing here (ptrace)"
     same 0 "$status" "exit status of xray -- true"

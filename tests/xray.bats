@@ -419,7 +419,7 @@ all_have_left() {
 @test "xray: in the same scene strace counts the same calls" {
     command -v strace > /dev/null || skip "strace is missing"
     local strace=$BATS_TEST_TMPDIR/strace wanted
-    for model in thread process "prefork -w 20"; do
+    for model in thread "prefork -w 20"; do
         echo "$model"
         # shellcheck disable=SC2086 # they are words
         SLOWLY="strace -D -f -qq -c -o $strace" answers_100 -m $model
