@@ -141,6 +141,12 @@ static void *waits(void *unused)
     return NULL;
 }
 
+static void *waits_later(void *unused)
+{
+    usleep(30000);
+    return waits(unused);
+}
+
 static void *execs(void *unused)
 {
     (void)unused;
@@ -179,8 +185,7 @@ int main(int argc, char **argv)
         recv(pair[1], &byte, 1, 0);
     }
     if (strcmp(what, "leaderless") == 0) { /* its first thread has ended */
-        pthread_create(&thread, NULL, waits, NULL);
-        usleep(30000);
+        pthread_create(&thread, NULL, waits_later, NULL);
         send(pair[1], "x", 1, 0);
         pthread_exit(NULL);
     }
@@ -350,7 +355,7 @@ epoll_wait(1 watched, 0 ms): 1 ready" "$(grep -v '^close([^4]' <<< "$output")"
 
 @test "xray: a process whose first thread has ended is still seen" {
     xray -q -- "$PROBE" leaderless
-    TRACE=$LINES_ tally bytes recv | grep -x 1
+    grep -q '^1 messages received, ' "$LINES_"
 }
 
 @test "xray: of a command that is killed, what it was in is told" {
