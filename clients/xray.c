@@ -32,7 +32,6 @@
  * system does not let us trace it; 127 there is no such program; 126 it
  * cannot be run; 2 wrong usage; 1 another fault.
  */
-#define _GNU_SOURCE /* prctl */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>

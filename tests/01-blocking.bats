@@ -57,16 +57,29 @@ C expect "C"
 END
 }
 
-@test "01 it sleeps in accept(), then in recv(), and in send() for a deaf client" {
-    start_server
-    sleeps_in accept
-    exec 4<> "/dev/tcp/127.0.0.1/$PORT"
-    sleeps_in recv
-    head -c 20000000 /dev/zero >&4 2> /dev/null 3>&- &
-    local sender=$!
-    sleeps_in send
-    kill "$sender"
-    exec 4>&-
+@test "01 it sleeps in accept() and recv(), in send() for a deaf client, and nowhere else" {
+    under_xray
+    scene <<'END'
+server -q
+wait 20ms
+A connect
+A send "one\n"
+A expect "ONE\n"
+B connect; B send "two\n"
+wait 20ms
+A send 20000000 x
+wait 100ms
+A reset
+B expect "TWO\n"
+B shut
+B expect eof
+C connect; C send "x"; C reset
+D connect
+wait 20ms
+D send "alive\n"
+D expect "ALIVE\n"
+END
+    slept_in accept "$RECV" "$SEND"
 }
 
 # --------------------------------------------------------- steps and README

@@ -31,19 +31,7 @@ lesson 03-select
 
 # ------------------------------------------------------------ its own claim
 
-@test "03 it sleeps in select(), whatever its clients do" {
-    start_server -q
-    sleeps_in select
-    exec 4<> "/dev/tcp/127.0.0.1/$PORT"
-    echo hello >&4
-    sleeps_in select
-    head -c 20000000 /dev/zero >&4 2> /dev/null 3>&- &
-    local sender=$!
-    sleep 0.2
-    sleeps_in select
-    kill "$sender"
-    exec 4>&-
-}
+@test "03 whatever its clients do, it sleeps in select() and nowhere else" { sleeps_in_its_wait select pselect; }
 
 @test "03 fd 1024 is refused politely: an end of file, and the others live on" {
     fd_limit_of 1200
@@ -76,10 +64,7 @@ crowd 1000 send "hi\n" expect "HI\n"
 END
 }
 
-@test "03 100 clients: one recv and one send per message, no more" {
-    command -v strace > /dev/null || skip "strace is missing"
-    counts_calls
-}
+@test "03 100 clients: one recv and one send per message, no more" { counts_calls; }
 
 # --------------------------------------------------------- steps and README
 
@@ -394,4 +379,4 @@ load http
 @test "03k who reads late gets all 6,000 answers, to the last byte" { pays_its_debts 03k-http; }
 @test "03k without a free fd it serves on, and accepts again later" { serves_without_fds 03k-http; }
 @test "03k curl is content, also with the 3,000th answer over one connection" { suits_curl 03k-http; }
-@test "03k its page tells the truth: strace counts the same calls" { counts_what_it_does 03k-http; }
+@test "03k its page tells the truth: xray counts the same calls" { counts_what_it_does 03k-http; }

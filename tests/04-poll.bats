@@ -31,19 +31,7 @@ lesson 04-poll
 
 # ------------------------------------------------------------ its own claim
 
-@test "04 it sleeps in poll(), whatever its clients do" {
-    start_server -q
-    sleeps_in poll
-    exec 4<> "/dev/tcp/127.0.0.1/$PORT"
-    echo hello >&4
-    sleeps_in poll
-    head -c 20000000 /dev/zero >&4 2> /dev/null 3>&- &
-    local sender=$!
-    sleep 0.2
-    sleeps_in poll
-    kill "$sender"
-    exec 4>&-
-}
+@test "04 whatever its clients do, it sleeps in poll() and nowhere else" { sleeps_in_its_wait poll ppoll; }
 
 @test "04 1,500 clients are all answered" {
     fd_limit_of 2000
@@ -64,10 +52,7 @@ crowd 1500 send "hi\n" expect "HI\n"
 END
 }
 
-@test "04 100 clients: one recv and one send per message, no more" {
-    command -v strace > /dev/null || skip "strace is missing"
-    counts_calls
-}
+@test "04 100 clients: one recv and one send per message, no more" { counts_calls; }
 
 # --------------------------------------------------------- steps and README
 

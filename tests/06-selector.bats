@@ -31,10 +31,8 @@ lesson 06-selector
 
 # ------------------------------------------------------------ its own claim
 
-@test "06 100 clients: one recv and one send per message, no more" {
-    command -v strace > /dev/null || skip "strace is missing"
-    counts_calls
-}
+@test "06 100 clients: one recv and one send per message, no more" { counts_calls; }
+@test "06 whatever its clients do, it sleeps in one wait and nowhere else" { sleeps_in_its_wait; }
 
 @test "06 an idle connection costs well under 1 KiB of memory" {
     fd_limit_of 5100
@@ -85,16 +83,6 @@ END
     contains "$output" usage
 }
 
-@test "06 it sleeps in the call that -b names" {
-    local pair
-    for pair in "epoll epoll_wait" "poll poll" "select select"; do
-        [ "$(uname)" = Linux ] || [ "${pair% *}" != epoll ] || continue
-        start_server -q -b "${pair% *}"
-        sleeps_in "${pair#* }"
-        teardown
-    done
-}
-
 with() {
     FLAGS="-b $1"
     [ "$1" != kqueue ] || [ -n "${SERVER:-}" ] || PROGRAM=$(kqueue_server)
@@ -110,11 +98,8 @@ with() {
 @test "06 -b poll 1,100 clients, whoever of them gets in, harm nobody" { with poll; lives_on_beyond_1024_fds; }
 @test "06 -b poll clients that come and go cost no fd" { with poll; loses_no_fd; }
 @test "06 -b poll with nothing to do it makes no system call" { with poll; makes_no_system_call_when_idle; }
-@test "06 -b poll 100 clients: one recv and one send per message, no more" {
-    command -v strace > /dev/null || skip "strace is missing"
-    with poll
-    counts_calls
-}
+@test "06 -b poll 100 clients: one recv and one send per message, no more" { with poll; counts_calls; }
+@test "06 -b poll whatever its clients do, it sleeps in poll() and nowhere else" { with poll; sleeps_in_its_wait poll ppoll; }
 
 @test "06 -b select a client that stops sending still gets its last byte" { with select; answers_after_half_close; }
 @test "06 -b select a client that resets, at whatever moment, harms nobody" { with select; survives_a_reset; }
@@ -126,11 +111,8 @@ with() {
 @test "06 -b select 1,100 clients, whoever of them gets in, harm nobody" { with select; lives_on_beyond_1024_fds; }
 @test "06 -b select clients that come and go cost no fd" { with select; loses_no_fd; }
 @test "06 -b select with nothing to do it makes no system call" { with select; makes_no_system_call_when_idle; }
-@test "06 -b select 100 clients: one recv and one send per message, no more" {
-    command -v strace > /dev/null || skip "strace is missing"
-    with select
-    counts_calls
-}
+@test "06 -b select 100 clients: one recv and one send per message, no more" { with select; counts_calls; }
+@test "06 -b select whatever its clients do, it sleeps in select() and nowhere else" { with select; sleeps_in_its_wait select pselect; }
 
 @test "06 -b kqueue a client that stops sending still gets its last byte" { needs_kqueue; with kqueue; answers_after_half_close; }
 @test "06 -b kqueue a client that resets, at whatever moment, harms nobody" { needs_kqueue; with kqueue; survives_a_reset; }
@@ -268,23 +250,26 @@ END
 
 # epoll_ctl_calls STEP: how many it makes for one client and 50 messages.
 epoll_ctl_calls() {
-    local counts=$BATS_TEST_TMPDIR/counts
-    command -v strace > /dev/null || skip "strace is missing"
     [ "$(uname)" = Linux ] || skip "epoll is Linux's"
     build "$LESSON/steps/$1"
-    PROGRAM=$ROOT/$LESSON/steps/$1 start_server
-    strace -c -qq -o "$counts" -p "$PID" 3>&- &
-    local strace=$!
-    within 5 is_traced "$PID"
+    PROGRAM=$ROOT/$LESSON/steps/$1
+    under_xray
+    start_server
+    local before
+    before=$(epoll_ctls)
     exec 4<> "/dev/tcp/127.0.0.1/$PORT"
     for _ in {1..50}; do
         echo -n hello >&4
         IFS= read -r -N 2 -t 5 _ <&4
     done
     exec 4>&-
-    kill -INT "$strace"
-    wait "$strace" || true
-    calls "$counts" epoll_ctl
+    within 2 grep -q ' close(' "$TRACE"
+    CALLS=$(($(epoll_ctls) - before))
+    echo "$CALLS calls for 50 messages"
+}
+
+epoll_ctls() {
+    grep -c ' epoll_ctl(' "$TRACE" || true
 }
 
 @test "06a each event is handled by its own handler, in order, and a slow one keeps all waiting" {
@@ -309,10 +294,8 @@ epoll_ctl_calls() {
 }
 
 @test "06c two epoll_ctl() for each message: the registration is modified" {
-    local n
-    n=$(epoll_ctl_calls 06c-callbacks)
-    echo "$n calls for 50 messages"
-    [ "$n" -ge 100 ] && [ "$n" -le 104 ]
+    epoll_ctl_calls 06c-callbacks
+    [ "$CALLS" -ge 100 ] && [ "$CALLS" -le 104 ]
 }
 
 @test "06c is no web server: curl takes its ok for no answer" {
@@ -330,10 +313,8 @@ epoll_ctl_calls() {
 }
 
 @test "06d no epoll_ctl() for a message whose answer finds room" {
-    local n
-    n=$(epoll_ctl_calls 06d-echo)
-    echo "$n calls for 50 messages"
-    [ "$n" -le 4 ]
+    epoll_ctl_calls 06d-echo
+    [ "$CALLS" -le 4 ]
 }
 
 @test "06 the README's commands print what it says" {

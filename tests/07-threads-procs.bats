@@ -412,6 +412,34 @@ END
     exec 4>&- 5>&-
 }
 
+@test "07 thread, process: one more for each client, and nobody else reads from it" {
+    local born
+    under_xray
+    for FLAGS in "-m thread" "-m process"; do
+        start_server -q
+        "$ROOT/clients/load" -p "$PORT" -c 10 -n 2 3>&-
+        born=$(births)
+        "$ROOT/clients/load" -p "$PORT" -c 20 -n 2 3>&-
+        same 20 $(($(births) - born)) "threads or processes for 20 clients"
+        same 30 "$(readers)" "of all those for 30 have read"
+        teardown
+    done
+}
+
+@test "07 pool, prefork: as many as there are workers read, and no more are made" {
+    local born
+    under_xray
+    for FLAGS in "-m pool -w 5" "-m prefork -w 5"; do
+        start_server -q
+        "$ROOT/clients/load" -p "$PORT" -c 30 -n 2 3>&-
+        born=$(births)
+        "$ROOT/clients/load" -p "$PORT" -c 30 -n 2 3>&-
+        same "$born" "$(births)" "threads or processes, after 30 more clients"
+        [ "$(readers)" -le 5 ]
+        teardown
+    done
+}
+
 @test "07 it sleeps in accept(), one thread or process for all, and one for each in recv()" {
     for FLAGS in "-m thread" "-m process"; do
         start_server

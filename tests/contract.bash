@@ -5,6 +5,8 @@
 # Each ends with SIGTERM to the server, which then has to end within 2 s and
 # to leave no process behind. In each the server must outlive its clients.
 
+load inside
+
 # ------------------------------------------------------------------- start
 
 listens_where_it_says() {
@@ -280,10 +282,10 @@ memory 1000
 END
 }
 
-# One message that does not end, at a server that strace makes slower than
-# its client: only a server that takes turns ever gets to the other one.
+# One message that does not end, at a server that xray makes slower than its
+# client: only a server that takes turns ever gets to the other one.
 takes_turns_with_a_greedy_client() {
-    command -v strace > /dev/null && SLOWLY="strace -f -qq -o /dev/null"
+    "$XRAY" -o /dev/null -- true 3>&- && SLOWLY="$XRAY -q -o /dev/null --"
     start_server -q
     "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 -s 1073741824 \
         > "$BATS_TEST_TMPDIR/greedy" 2>&1 3>&- &
@@ -418,34 +420,51 @@ idle 1100ms
 END
 }
 
+# ------------------------------------------------------------------ inside
+#
+# What inside.bash looks at. Of a log line nobody asks how long it takes.
+
+# sleeps_in_its_wait [NAME...]: whatever its clients do, it sleeps in one call,
+# which is one of these (or any that waits for many), and in no other: neither
+# in accept, nor in recv, nor in send to one who does not read.
+sleeps_in_its_wait() {
+    local waits="select pselect poll ppoll epoll_wait epoll_pwait epoll_pwait2"
+    waits=${*:-$waits io_uring_enter kevent}
+    under_xray
+    busy_scene
+    echo "It slept in (and may in one of: $waits):"
+    sleeps | sort | uniq -c
+    case " $waits " in
+        *" $(sleeps | sort -u) "*) ;;
+        *) return 1 ;;
+    esac
+    [ "$(sleeps | wc -l)" -ge 5 ]
+}
+
 # counts_calls [N]: at 100 clients a server makes at most N recv (1) and one
-# send per message, and a few more when clients come and go; and the wait is
-# shared by all that are ready, so there are no more waits than messages.
+# send per message, and a few more when clients come and go; the wait is shared
+# by all that are ready, so there are no more waits than messages; and so is
+# the thread that does it all, or the few that do.
 counts_calls() {
-    local most=5300 counts=$BATS_TEST_TMPDIR/counts # 5,000 messages
+    local messages=2000 recv send wait
+    local most=$((messages + 300))
+    under_xray
     start_server -q
-    strace -f -c -qq -o "$counts" -p "$PID" 3>&- &
-    local strace=$!
-    within 5 is_traced "$PID"
-    "$ROOT/clients/load" -p "$PORT" -c 100 -n 50 3>&-
-    kill -INT "$strace"
-    wait "$strace" || true
-    local recv send wait
-    recv=$(calls "$counts" 'recvfrom|recvmsg|read')
-    send=$(calls "$counts" 'sendto|sendmsg|write|writev')
-    wait=$(calls "$counts" 'select|pselect6|poll|ppoll|epoll_wait|epoll_pwait')
-    echo "5,000 messages: $recv recv, $send send, $wait waits"
-    echo "at most $((most + 5000 * (${1:-1} - 1))) recv, $most send and waits"
-    [ "$recv" -ge 5000 ] && [ "$send" -ge 5000 ] && [ "$wait" -ge 1 ]
-    [ "$recv" -le $((most + 5000 * (${1:-1} - 1))) ]
-    [ "$send" -le "$most" ] && [ "$wait" -le "$most" ]
-}
-
-is_traced() {
-    ! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$1/status"
-}
-
-# calls FILE NAMES: how many of these (a|b) strace -c has counted in FILE.
-calls() {
-    awk -v names="^($2)\$" '$NF ~ names { n += $4 } END { print n + 0 }' "$1"
+    "$ROOT/clients/load" -p "$PORT" -c 100 -n $((messages / 100)) 3>&-
+    kill -TERM "$PID"
+    within 2 gone "$PID"
+    recv=$(tally calls recv recvfrom recvmsg read readv)
+    send=$(tally calls send sendto sendmsg write writev)
+    wait=$(tally calls select pselect poll ppoll epoll_wait epoll_pwait \
+        epoll_pwait2)
+    echo "$messages messages: $recv recv, $send send, $wait waits"
+    echo "at most $((most + messages * (${1:-1} - 1))) recv, $most send and waits"
+    [ "$recv" -ge "$messages" ]
+    [ "$send" -ge "$messages" ]
+    [ "$wait" -ge 1 ]
+    [ "$recv" -le $((most + messages * (${1:-1} - 1))) ]
+    [ "$send" -le "$most" ]
+    [ "$wait" -le "$most" ]
+    echo "100 clients: $(readers) threads read, at most 50"
+    [ "$(readers)" -le 50 ]
 }

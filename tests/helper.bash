@@ -29,7 +29,7 @@ setup_file() {
         echo "SERVER=$SERVER: no program there, or it is not executable"
         return 1
     fi
-    build clients/play clients/load
+    build clients/play clients/load clients/xray
     [ -z "${LESSON:-}" ] || [ -n "${SERVER:-}" ] || build "$LESSON/server"
 }
 

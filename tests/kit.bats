@@ -114,19 +114,18 @@ alike() {
     for file in "$BATS_TEST_DIRNAME"/0*.bats; do
         for row in $(sed -n 's/^\([a-z0-9_]*\)() {$/\1/p' \
             "$BATS_TEST_DIRNAME/contract.bash"); do
-            case $row in counts_calls | is_traced | calls) continue ;; esac
-            grep -q "[{;] $row; }" "$file" || grep -q '^# Left out' "$file" ||
+            grep -qE "[{;] $row( [^;]*)?; }" "$file" || grep -q '^# Left out' "$file" ||
                 { echo "$file has no $row"; return 1; }
         done
     done
 }
 
-@test "each .c of a lesson compiles by itself, without a warning" {
+@test "each .c compiles by itself, without a warning" {
     local file flags="-std=gnu11 -pthread -Wall -Wextra -Wshadow -Wpedantic"
     cd "$ROOT"
     for cc in gcc clang; do
         command -v "$cc" > /dev/null || continue
-        for file in 0[1-57]*/*.c 0[1-57]*/steps/*.c clients/*.c; do
+        for file in 0[1-57]*/*.c 0[1-57]*/steps/*.c clients/*.c tests/cheats/*.c; do
             [ -e "$file" ] || continue
             # shellcheck disable=SC2086 # they are words
             run -0 "$cc" $flags -O1 -fsyntax-only "$file"

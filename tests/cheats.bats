@@ -1,0 +1,63 @@
+load helper
+load inside
+
+# What the rows that look inside are for: servers that answer every byte, but
+# not by the model of their lesson. Each passes the rows that look from
+# outside, as far as they are tried here, and fails where one looks inside.
+
+setup_file() {
+    build clients/xray 05-epoll/server
+}
+
+# cheat LESSON NAME ROW...: put the program made of cheats/NAME.c in the place
+# of the lesson's server, in these tests of it.
+cheat() {
+    local lesson=$1 program=$BATS_TEST_TMPDIR/$2
+    needs_xray
+    [ -e "$program" ] || "${CC:-cc}" -std=gnu11 -O1 -pthread -o "$program" \
+        "$BATS_TEST_DIRNAME/cheats/$2.c"
+    shift 2
+    run env SERVER="$program" bats -f "^($(IFS='|' && echo "$*"))" \
+        "$BATS_TEST_DIRNAME/$lesson.bats" 3>&-
+    echo "$output"
+    same $# "$(grep -cE '^(not )?ok ' <<< "$output")" "tests"
+}
+
+# fails ROW...: these tests have failed, and no others.
+fails() {
+    local row
+    for row; do
+        grep -qE "^not ok [0-9]+ $row" <<< "$output" || { echo "passed: $row"; return 1; }
+    done
+    same $# "$(grep -c '^not ok ' <<< "$output")" "tests that fail"
+}
+
+@test "who only calls select(), and then blocks in recv(), fails the invariant" {
+    cheat 03-select select-then-blocks "03 every byte" "03 whatever"
+    fails "03 whatever"
+    grep -qE '^# +[0-9]+ recv$' <<< "$output"
+}
+
+@test "who sleeps in select() alone, but with a thread per client, fails at 100 clients" {
+    cheat 03-select select-by-threads "03 every byte" "03 whatever" "03 100 clients"
+    fails "03 100 clients"
+}
+
+@test "who calls select() with a timeout of zero fails the invariant" {
+    cheat 03-select spins "03 every byte" "03 whatever"
+    fails "03 whatever"
+}
+
+@test "who only calls epoll_wait(), and serves by threads, fails the invariant" {
+    cheat 05-epoll epoll-by-threads "05 every byte" "05 whatever"
+    fails "05 whatever"
+}
+
+@test "who is level-triggered in spite of -e fails the one on edges" {
+    # shellcheck disable=SC2016 # they are for that shell
+    printf '#!/bin/bash\nexec "%s" "${@/#-e/-q}"\n' "$ROOT/05-epoll/server" \
+        > "$BATS_TEST_TMPDIR/level"
+    chmod +x "$BATS_TEST_TMPDIR/level"
+    cheat 05-epoll level "05 -e 8 MiB" "05 -e it never"
+    fails "05 -e it never"
+}

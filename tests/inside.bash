@@ -1,0 +1,115 @@
+# Looking inside: a server's system calls, as clients/xray tells them. Wait
+# for what is to be true of any right server, in whatever language; never for
+# a sequence of calls.
+
+XRAY=$ROOT/clients/xray
+
+# The names of a call, for grep -xE.
+RECV='recv(from|msg)?|readv?' SEND='send(to|msg)?|writev?'
+
+# needs_xray: skip where the system lets nobody trace.
+needs_xray() {
+    local status=0
+    "$XRAY" -o /dev/null -- true 3>&- || status=$?
+    [ "$status" != 77 ] || skip "no tracing here (ptrace)"
+    same 0 "$status" "exit status of xray -- true"
+}
+
+# under_xray: from now on $PROGRAM is run under xray, which writes its lines
+# to $TRACE, and the summary when it ends. The program keeps its pid.
+under_xray() {
+    [ "$PROGRAM" != "$BATS_TEST_TMPDIR/under-xray" ] || return 0
+    needs_xray
+    TRACE=$BATS_TEST_TMPDIR/trace
+    printf '#!/bin/sh\n%s\nexec "%s" -o "%s" --summary -- "%s" "$@"\n' \
+        "export ASAN_OPTIONS=detect_leaks=0 # that is not done by ptrace" \
+        "$XRAY" "$TRACE" "$PROGRAM" > "$BATS_TEST_TMPDIR/under-xray"
+    chmod +x "$BATS_TEST_TMPDIR/under-xray"
+    PROGRAM=$BATS_TEST_TMPDIR/under-xray
+}
+
+# tally COLUMN NAME...: of these calls, from the summary: calls, slept, ms,
+# bytes or refused.
+tally() {
+    local column=$1
+    shift
+    awk -v column="$column" -v names=" $* " '
+        /^call / { for (i = 1; i <= NF; i++) {
+                       if ($i == "ms") break
+                       at[$i] = i }
+                   at["ms"] = i; at["bytes"] = i + 1; at["refused"] = i + 2
+                   inside = 1 }
+        /^asleep in/ { inside = 0 }
+        inside && index(names, " " $1 " ") { n += $at[column] }
+        END { print n + 0 }' "$TRACE"
+}
+
+# calls_seen: what it called since it listens, a line each, as
+# thread|name|arguments|what came of it; its log and its locks left out.
+calls_seen() {
+    sed -nE '/ listen\(/,$ {
+        /\) sleeps \.\.\.$/d; / futex\(/d
+        s/^xray +[0-9.]+ ms: (\[([0-9]+)\] )?([a-z_0-9]+)\(([^)]*)\):? ?(.*)$/\2|\3|\4|\5/p
+    }' "$TRACE"
+}
+
+# sleeps: what it slept in, a line each time. A wait for nothing but time is
+# a nap, whatever it is called.
+sleeps() {
+    calls_seen | awk -F'|' '
+        $4 !~ /^slept / { next }
+        $2 == "nanosleep" || $3 ~ /^(0 watched, )?[0-9.]+ m?s$/ { $2 = "nap" }
+        { print $2 }'
+}
+
+# slept_in REGEX...: it has slept in each of these, and in nothing else.
+slept_in() {
+    local wanted all
+    all=$(IFS='|' && echo "$*")
+    echo "It slept in:"
+    sleeps | sort | uniq -c
+    for wanted; do
+        sleeps | grep -qxE "$wanted" || { echo "but never in $wanted"; return 1; }
+    done
+    ! sleeps | grep -vxE "$all" > "$BATS_TEST_TMPDIR/elsewhere" ||
+        { echo "but may in nothing else than $all"; return 1; }
+}
+
+# births: how many threads and processes have begun so far.
+births() {
+    grep -cE ' a (thread|process) begins$' "$TRACE" || true
+}
+
+# readers: how many threads (or processes) have received from a client.
+readers() {
+    calls_seen | awk -F'|' '$2 ~ /^(recv|read)/ && $4 ~ /copied [0-9]/ { print $1 }' |
+        sort -u | grep -c .
+}
+
+# A bit of everything: several clients, who speak in turns and at once; much
+# at a time; one who never reads; a half-close, a reset, and nothing at all.
+busy_scene() {
+    scene <<'END' || { echo "The last that it did:"; tail -n 1 "$TRACE"; return 1; }
+server -q
+A connect; B connect; C connect
+A send "one\n"; B send "two\n"; A send "three\n"
+A expect "ONE\nTHREE\n"
+B expect "TWO\n"
+wait 20ms
+D connect
+D send 20000000 x
+wait 100ms
+A send 1000000 x
+A expect 1000000 X
+B shut
+B expect eof
+C send "x"; C reset
+A send "four\n"
+A expect "FOUR\n"
+D reset
+A send "alive\n"
+A expect "ALIVE\n"
+A close
+wait 50ms
+END
+}
