@@ -293,7 +293,7 @@ tells() {
     cat "$LINES_"
     run -0 sed -E 's/^xray +[0-9.]+ ms: (\[[0-9]+\] )?//; / (begins|ends: .*)$/d
         s/slept [0-9.]+ ms/slept/; /^wait/d; /sleeps/d' "$LINES_"
-    same "socketpair()
+    same "socketpair(): 3, 4
 read(5) copied 67108864 bytes
 nanosleep(1 ms) slept
 nanosleep(0.001 ms) slept
@@ -326,7 +326,7 @@ sort_by_thread() {
 @test "xray: select and poll by the fds they ask for, epoll by how many it watches" {
     run -0 xray -- "$PROBE" sets
     run -0 sed -E 's/^xray +[0-9.]+ ms: //; s/slept [0-9.]+ ms/slept/; /sleeps/d' "$LINES_"
-    same "socketpair()
+    same "socketpair(): 3, 4
 select(3 readable?, 4 writable?, 5 ms): 4 writable
 send(4) copied 1 byte
 select(3 readable?): 3 readable
