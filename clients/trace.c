@@ -2,9 +2,9 @@
  * trace: watch a program's I/O calls from outside, by ptrace(2).
  *
  * See trace.h for what it tells. A thread that is watched stops as it enters a
- * call, as it leaves it, when a signal comes for it, and when it begins, starts
- * another or ends. We look, tell, and let it go on. Look at judge() for how
- * sleeping is told from working.
+ * call, as it leaves it, when a signal comes for it, and when it begins,
+ * starts another or ends. We look, tell, and let it go on. Look at judge() for
+ * how sleeping is told from working.
  */
 #define _GNU_SOURCE /* process_vm_readv */
 #include "trace.h"

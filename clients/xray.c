@@ -14,7 +14,9 @@
  *     make 03-select XRAY=1                       in a scene
  *
  * COMMAND keeps its pid, its files, its signals and its exit status; it is but
- * slower (each call takes some 50 microseconds more). The lines come in true
+ * slower (each call takes some 50 microseconds more). One thing differs, as
+ * under any tracer: a signal that it ignores interrupts the call that it is in
+ * (so epoll_wait() fails with EINTR when a child ends). The lines come in true
  * order with what it prints itself:
  *
  *     03-select/server.c:129: 127.0.0.1:39686: accept: fd 4

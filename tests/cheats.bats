@@ -46,11 +46,13 @@ fails() {
 @test "who calls select() with a timeout of zero fails the invariant" {
     cheat 03-select spins "03 every byte" "03 whatever"
     fails "03 whatever"
+    grep -q '^# It slept in' <<< "$output"
 }
 
 @test "who only calls epoll_wait(), and serves by threads, fails the invariant" {
     cheat 05-epoll epoll-by-threads "05 every byte" "05 whatever"
     fails "05 whatever"
+    grep -qE '^# +[0-9]+ recv$' <<< "$output"
 }
 
 @test "who is level-triggered in spite of -e fails the one on edges" {

@@ -422,7 +422,8 @@ END
 
 # ------------------------------------------------------------------ inside
 #
-# What inside.bash looks at. Of a log line nobody asks how long it takes.
+# What xray tells of the server's calls (see inside.bash). Left out are those
+# of its log, which may sleep in a full pipe, and of its locks.
 
 # sleeps_in_its_wait [NAME...]: whatever its clients do, it sleeps in one call,
 # which is one of these (or any that waits for many), and in no other: neither

@@ -1,6 +1,6 @@
-# Looking inside: a server's system calls, as clients/xray tells them. Wait
-# for what is to be true of any right server, in whatever language; never for
-# a sequence of calls.
+# Looking inside: a server's system calls, as clients/xray tells them. Ask for
+# what holds of any right server, in whatever language: never for a sequence
+# of calls, nor for how long one took.
 
 XRAY=$ROOT/clients/xray
 
@@ -34,11 +34,9 @@ tally() {
     local column=$1
     shift
     awk -v column="$column" -v names=" $* " '
-        /^call / { for (i = 1; i <= NF; i++) {
-                       if ($i == "ms") break
-                       at[$i] = i }
-                   at["ms"] = i; at["bytes"] = i + 1; at["refused"] = i + 2
-                   inside = 1 }
+        BEGIN { n = split("call calls slept ms bytes refused", name)
+                for (; n > 0; n--) at[name[n]] = n }
+        /^call / { inside = 1 }
         /^asleep in/ { inside = 0 }
         inside && index(names, " " $1 " ") { n += $at[column] }
         END { print n + 0 }' "$TRACE"

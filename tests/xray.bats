@@ -443,6 +443,34 @@ all_have_left() {
     done
 }
 
+# answers_one: 05's server, and one client, one message at a time: so it is
+# certain how often it waits.
+answers_one() {
+    PROGRAM=$ROOT/05-epoll/server FLAGS='' start_server -q
+    exec 4<> "/dev/tcp/127.0.0.1/$PORT"
+    for _ in {1..20}; do
+        echo hello >&4
+        read -r -t 5 -u 4 _
+    done
+    exec 4>&-
+    within 5 all_have_left
+    kill -TERM "$PID"
+    within 5 gone "$PID"
+}
+
+@test "xray: one message at a time: one wait, recv and send for each, and so says strace" {
+    build 05-epoll/server
+    SLOWLY="$XRAY -q -o $LINES_ --" answers_one
+    local seen strace=$BATS_TEST_TMPDIR/strace
+    seen=$(awk '/^(epoll|accept|recv|send)/ { print $1, $2 }' "$LINES_" | sort)
+    contains "$seen" "recv 21"$'\n'"send 20"
+    command -v strace > /dev/null || skip "strace is missing"
+    SLOWLY="strace -D -f -qq -c -o $strace" answers_one
+    within 5 grep -q ' total$' "$strace"
+    same "$(awk '$NF ~ /^(epoll.*|accept|recvfrom|sendto)$/ {
+        sub(/from|to$|1$/, "", $NF); print $NF, $4 }' "$strace" | sort)" "$seen"
+}
+
 @test "xray: threads and processes by their numbers, each beginning and end told once" {
     PROGRAM=$ROOT/07-threads-procs/server
     local SLOWLY="$XRAY -o $LINES_ --" one
