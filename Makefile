@@ -32,7 +32,7 @@ need_bats = command -v bats > /dev/null || { echo 'The tests need bats-core:' \
 # Tests mostly wait, so some files of them run at once, each one's output in
 # one piece (by -O, where make has it), and awk sums them up.
 suites   := $(patsubst tests/%.bats,test-%,$(wildcard tests/*.bats))
-together  = -k -j$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) \
+together  = -k -j$(shell expr $$(getconf _NPROCESSORS_ONLN) + 2) \
             $(if $(filter output-sync,$(.FEATURES)),-O)
 sum_up    = awk '{ print; fflush() } /^1\.\.[0-9]/ { plan += substr($$0, 4) } \
             /^ok/ { ok++ } /^not ok/ { bad++ } / \# skip/ { skipped++ } \
@@ -78,7 +78,8 @@ $(steps): %: $$(basename $$(call step_file,$$*)) $(tools)
 	@if [ -f $<.play ]; then $(play) $<.play; \
 	elif [ -f $<.sh ]; then CC='$(CC)' $<.sh; \
 	else $(if $(XRAY),clients/xray --) $< || [ $$? = 77 ]; fi
-	@[ ! -t 1 ] || printf '\nNext:  less %s.c\n       make diff-%s\n' $< $@
+	@[ ! -t 1 ] || printf '\nNext:  less %s.c\n       make diff-%s\n' $< \
+	    $(if $(filter $<,$(filter-out %/01h-late,$(late))),01h-)$@
 
 # The six programs that do the same task; 77: no tracing here, as it has said.
 late := $(filter $(basename $(foreach s,01h 02f 02g 03m 05h 07p,$(call \

@@ -188,6 +188,7 @@ static struct rlimit our_limit;
 
 /* Its log: the last LOG_LINES lines */
 static char *log_lines[LOG_LINES];
+static double log_times[LOG_LINES];
 static size_t n_lines;    /* ever read */
 static size_t first_line; /* of this server */
 static size_t see_from;   /* the first line that see has not passed */
@@ -198,6 +199,8 @@ static size_t partial_length;
 static bool colours, utf8, terminal;
 static int columns = 100, lane; /* of all, of the clients' lane */
 static size_t shown;            /* log lines since the last doing */
+static bool hushed;             /* the others wait while somebody reads */
+static double shown_at;         /* when it happened; 0: now */
 static double started;
 
 static int signals[2]; /* a pipe: the handler writes, the loop reads */
@@ -359,7 +362,8 @@ static void repeat(const char *s, int times)
 static void show_time(bool is_shown)
 {
     if (is_shown)
-        printf("%s%6.2f%s ", style("2"), now() - started, style("0"));
+        printf("%s%6.2f%s ", style("2"), (shown_at > 0 ? shown_at : now()) -
+               started, style("0"));
     else
         repeat(" ", TIME_COLUMNS);
 }
@@ -409,8 +413,11 @@ static void show_rest_of_log(void)
                hidden - last, hidden - last == 1 ? "line" : "lines",
                style("0"));
     }
-    for (size_t i = n_lines - last; i < n_lines; i++)
+    for (size_t i = n_lines - last; i < n_lines; i++) {
+        shown_at = log_times[i % LOG_LINES];
         show_log_line(log_lines[i % LOG_LINES]);
+    }
+    shown_at = 0;
     flush();
 }
 
@@ -591,7 +598,10 @@ static void show_log_line(const char *line)
 
 static void show_log(const char *line)
 {
-    if (++shown <= SHOWN_LINES * (size_t)(xray ? WITH_CALLS : 1) || all)
+    size_t most = SHOWN_LINES * (size_t)(xray ? WITH_CALLS : 1);
+    if (hushed && !all && shown < most)
+        shown = most;
+    if (++shown <= most || all)
         show_log_line(line);
 }
 
@@ -712,6 +722,7 @@ static void log_line(void)
     free(*slot);
     if ((*slot = strdup(partial)) == NULL)
         err(1, "no memory");
+    log_times[n_lines % LOG_LINES] = now();
     n_lines++;
     partial_length = 0;
     const char *ready = strstr(*slot, "listening on ");
@@ -2239,12 +2250,14 @@ static void wait_for_enter(void)
         printf("%s     [Enter]%s ", style("2"), style("0"));
         flush();
     }
+    hushed = true;
     do {
         while (poll(&in, 1, 0) == 0)
             pump(0.05);
         if (read(STDIN_FILENO, &c, 1) != 1)
             step = false;
     } while (step && c != '\n');
+    hushed = false;
     if (terminal && !(step && isatty(STDIN_FILENO))) /* no Enter is seen */
         putchar('\n');
 }

@@ -97,7 +97,8 @@ static void show_call(const struct event *e)
     else if (e->refused)
         fprintf(out, " %srefused: %s%s", style("33"), e->got, style("0"));
     else if (e->failed)
-        fprintf(out, " failed: %s", e->got);
+        fprintf(out, " %s%s", strcmp(e->got, "interrupted") == 0 ? ""
+                : "failed: ", e->got);
     else if (e->bytes >= 0)
         fprintf(out, " %scopied %s%s", style("32"), e->got, style("0"));
     else if (e->got[0] != '\0')
@@ -107,7 +108,8 @@ static void show_call(const struct event *e)
 static void show(const struct event *e)
 {
     if (e->is_log || e->tid == 0 || strcmp(e->name, "program") == 0 ||
-        (e->what == END && e->tid == main_thread))
+        (e->what == END && e->tid == main_thread &&
+         strncmp(e->asked, "by ", 3) != 0))
         return;
     fprintf(out, "%sxray%*.3f ms:%s ", style("2"), width, e->end, style("0"));
     if (other_thread != 0)
@@ -297,9 +299,25 @@ static void watch(pid_t command, int gate)
 
 static _Noreturn void usage(FILE *to, int status)
 {
-    fprintf(to, "usage: xray [-o FILE] [--svg FILE] [--summary] [-q] -- "
-                "COMMAND...\n");
+    fputs("usage: xray [-o FILE] [--svg FILE] [--summary] [-q] -- COMMAND...\n"
+          "  -o FILE     write there, not to standard error\n"
+          "  --svg FILE  draw the run, a page for a browser\n"
+          "  --summary   at the end: how often, how long asleep, how many "
+          "bytes\n"
+          "  -q          the summary alone\n"
+          "What it tells of: calls that can wait, and those on sockets, pipes "
+          "and\nterminals. Files on disk are left out.\n", to);
     exit(status);
+}
+
+/* What -o and --svg write to. */
+static const char *file_name(const char *option, const char *name)
+{
+    if (name == NULL || strcmp(name, "--") == 0) {
+        fprintf(stderr, "xray: %s wants a FILE\n", option);
+        usage(stderr, 2);
+    }
+    return name;
 }
 
 static char **read_options(char **argv)
@@ -309,10 +327,10 @@ static char **read_options(char **argv)
         if (strcmp(*argv, "--") == 0) {
             argv++;
             break;
-        } else if (strcmp(*argv, "-o") == 0 && argv[1] != NULL) {
-            file = *++argv;
-        } else if (strcmp(*argv, "--svg") == 0 && argv[1] != NULL) {
-            page = *++argv;
+        } else if (strcmp(*argv, "-o") == 0) {
+            file = file_name("-o", *++argv);
+        } else if (strcmp(*argv, "--svg") == 0) {
+            page = file_name("--svg", *++argv);
         } else if (strcmp(*argv, "--summary") == 0) {
             summary_too = true;
         } else if (strcmp(*argv, "-q") == 0) {

@@ -4,8 +4,8 @@
  *     make 01h           run it
  *     make models        draw it beside the other five, as they ran
  *
- * Two sockets. On the first a message comes after 300 ms; on the second, every
- * 50 ms until then, a request, which takes 15 ms of work. recv() sleeps until
+ * Two sockets. On the first a message comes after 300 ms; on the second, before
+ * that, five requests, 50 ms apart, each 15 ms of work. recv() sleeps until
  * the message is there, then copies it, and only then are the requests heard.
  * Look at how long each has waited, then at 02g, which never sleeps in recv().
  * The notes: 阻塞 I/O.

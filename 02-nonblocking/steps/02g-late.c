@@ -10,11 +10,11 @@
  * all those rounds are for nothing. 03m asks the kernel to say when.
  * The notes: 非阻塞 I/O.
  *
- *       28.6 ms  the request of  20 ms is answered; it waited 3.5 ms
+ *       38.5 ms  the request of  20 ms is answered; it waited 3.5 ms
  *      ...
  *      300.2 ms  the message: "hello"
  *     non-blocking: 5 requests answered, 5 before the message came
- *     55 calls of recv() in vain
+ *     45 calls of recv() in vain
  */
 #include <err.h>
 #include <errno.h>
