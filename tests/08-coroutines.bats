@@ -57,18 +57,23 @@ idle 100ms
 END
 }
 
-@test "08 a connection costs one page, idle, or after it has sent much" {
+@test "08 a connection costs one page, whatever it has sent, and leaves it to the next" {
     [ -z "${SERVER:-}" ] || skip "another server may have other stacks"
-    fd_limit_of 5100
+    fd_limit_of 2100
     memory_is_its_own
+    local pages=$(($(getconf PAGESIZE) / 1024 * 2000 + 1000))
     scene <<END
 server -q
-crowd 5000
+crowd 2000
 idle 50ms
-memory $(($(getconf PAGESIZE) / 1024 * 5000 + 2500))
+memory $pages
 crowd send 5000 x
 crowd expect 5000 X
-memory $(($(getconf PAGESIZE) / 1024 * 5000 + 2500))
+memory $pages
+crowd leaves
+idle 20ms
+crowd 2000 send "hi\n" expect "HI\n"
+memory $pages
 END
 }
 
