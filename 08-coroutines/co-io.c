@@ -70,7 +70,7 @@ static bool arm(int fd, unsigned events)
     return true;
 }
 
-void co_io_wait(int ms)
+static void ask_kernel(int ms)
 {
     if (poll(asked, (nfds_t)asked_for, ms) > 0)
         for (int i = asked_for - 1; i >= 0; i--) /* down, as the last moves */
@@ -96,7 +96,7 @@ static bool arm(int fd, unsigned events)
     return true;
 }
 
-void co_io_wait(int ms)
+static void ask_kernel(int ms)
 {
     static struct epoll_event events[256]; /* on no coroutine's stack */
     int n = epoll_fd < 0 ? poll(NULL, 0, ms) /* nobody has waited yet */
@@ -106,9 +106,12 @@ void co_io_wait(int ms)
 }
 #endif
 
-bool co_io_awaited(void)
+bool co_io_wait(int ms)
 {
-    return awaited > 0;
+    if (awaited == 0 && ms <= 0)
+        return ms == 0;
+    ask_kernel(ms);
+    return true;
 }
 
 /* False: errno tells why we cannot wait for it. */
@@ -170,8 +173,8 @@ int co_accept(int fd, struct sockaddr *address, socklen_t *size)
 
 int co_connect(int fd, const struct sockaddr *address, socklen_t size)
 {
-    socklen_t length = sizeof errno;
     int failed;
+    socklen_t length = sizeof failed;
     if (!make_non_blocking(fd))
         return -1;
     if (connect(fd, address, size) == 0)

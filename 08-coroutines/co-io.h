@@ -4,11 +4,9 @@
 
 #include <stdbool.h>
 
-/* Does anybody wait for an fd? */
-bool co_io_awaited(void);
-
 /* Wake those whose fds are ready. If there are none, sleep until there are,
-   but MS milliseconds at most; -1: for ever. */
-void co_io_wait(int ms);
+   but MS milliseconds at most; -1: for ever. False: that would be for ever
+   indeed, as nobody waits for an fd. */
+bool co_io_wait(int ms);
 
 #endif

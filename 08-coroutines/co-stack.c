@@ -8,9 +8,6 @@
  * that is not in use costs a page.
  * See: mmap(2), madvise(2), sigaltstack(2).
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* MAP_STACK and MAP_ANONYMOUS */
-#endif
 #include "co-stack.h"
 #include "co.h"
 

@@ -21,7 +21,8 @@
 #include <time.h>
 
 struct co {
-    _Alignas(64) struct co_stack stack; /* this struct is on its top */
+    /* this struct is on its top; what a switch reads is in one cache line */
+    _Alignas(64) struct co_stack stack;
     struct co *older;          /* made before: so we find all that there are */
     struct co *next;           /* in a queue, or of the spare ones */
     struct co *back;           /* who gets what it yields */
@@ -29,7 +30,7 @@ struct co {
     bool spawned, detached;
     void *(*run)(void *);
     void *value;               /* its argument, then its result */
-    struct co_queue joiner;    /* who waits for its end */
+    struct co *joiner;         /* who waits for its end, and frees it */
     int64_t wake_at;           /* ns, while it sleeps, */
     struct co *left, *right;   /*     and those below it in the heap */
     char name[CO_NAME_SIZE];
@@ -132,10 +133,8 @@ static struct co *next_one(void)
         int ms = wake_sleepers();
         if (next_round.first != NULL)
             ms = 0;
-        if (ms < 0 && !co_io_awaited())
+        if (!co_io_wait(ms))
             deadlock();
-        if (ms != 0 || co_io_awaited())
-            co_io_wait(ms);
         this_round = next_round;
         next_round.first = NULL;
     }
@@ -204,7 +203,8 @@ static _Noreturn void enter(void *value)
     me->waits = ended;
     if (!me->spawned)
         co_switch(me->back, me->value);
-    co_wake(&me->joiner);
+    if (me->joiner != NULL)
+        push(&next_round, me->joiner);
     if (me->detached)
         give_back(me);
     struct co *to = next_one();
@@ -278,22 +278,21 @@ struct co *co_spawn(const char *name, void *(*run)(void *arg), void *arg)
     return co;
 }
 
-/* Only one may wait for the end of another, and not for his own. */
-static bool may_join(const struct co *co)
+/* Has nobody joined or detached it yet? Who does, has it freed, once. */
+static bool is_unclaimed(const struct co *co)
 {
-    return co->spawned && !co->detached && !co->joiner.first && co != current;
+    return co->spawned && !co->detached && co->joiner == NULL;
 }
 
 void *co_join(struct co *co)
 {
-    if (!may_join(co))
+    if (!is_unclaimed(co) || co == current)
         misused(co);
-    if (!co_ended(co)) {
-        push(&co->joiner, current);
+    co->joiner = current;
+    if (!co_ended(co))
         park("waits for the end of ", co->name);
-    }
     give_back(co);
-    return co->value;
+    return co->value; /* nobody has taken its place yet */
 }
 
 void co_join_all(void)
@@ -302,7 +301,7 @@ void co_join_all(void)
     while (again) { /* meanwhile, others may have come */
         again = false;
         for (struct co *co = newest; co != NULL; co = co->older)
-            if (may_join(co)) {
+            if (is_unclaimed(co) && co != current) {
                 co_join(co);
                 again = true;
             }
@@ -311,7 +310,7 @@ void co_join_all(void)
 
 void co_detach(struct co *co)
 {
-    if (!may_join(co) && co != current)
+    if (!is_unclaimed(co))
         misused(co);
     co->detached = true;
     if (co_ended(co))

@@ -40,8 +40,8 @@
 enum {
     DEFAULT_PORT = 9008,
     BUFFER_SIZE = 3 * 1024, /* bytes: the most that one read takes. Each client
-                               has a buffer, on its stack: with all that it
-                               keeps there while it waits, one page */
+                               has a buffer, on its stack: with all else that
+                               is there, one page, whatever it has sent */
     MAX_FDS = CO_MAX_FDS,   /* nobody asks for more of them */
 };
 
