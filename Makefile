@@ -139,7 +139,8 @@ $(programs): %: %.c $$(call modules_of,$$@)
 	$(CC) -std=gnu11 $(WARNINGS) $(CFLAGS) -pthread -o $@ $(filter %.c,$^) \
 	    $(LDLIBS)
 
-modules_of = $(if $(shell grep '^\#include "' $1.c),$(filter \
+includers := $(shell grep -l '^\#include "' $(sources))
+modules_of = $(if $(filter $1.c,$(includers)),$(filter \
              $(call lesson_of,$1)/%,$(modules) $(modules:.c=.h)))
 PERCENT   := %
 
@@ -147,8 +148,8 @@ clean:
 	rm -rf build $(programs) $(addsuffix .dSYM,$(programs))
 
 # A name that is none of ours: say what there is.
-unknown := $(filter-out help all test clean models diff-% test-% tsan-% $(lessons) \
-           $(numbers) $(steps) $(programs),$(MAKECMDGOALS))
+unknown := $(filter-out help all test clean models diff-% test-% tsan-% \
+           $(lessons) $(numbers) $(steps) $(programs),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):
 	@echo "There is no '$@' here. Lessons: $(lessons)$(if \

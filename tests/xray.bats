@@ -259,7 +259,7 @@ tells() {
     kill -USR1 "$PID"
     ends_with 143 "$PID"
     PID=
-    tells "recv\(3\) slept .* ms, failed: (EINTR|interrupted)$"
+    tells "recv\(3\) slept .* ms, (failed: EINTR|interrupted)$"
     same "SIGSTOP SIGCONT SIGUSR1 SIGUSR1 SIGTERM" \
         "$(sed -n 's/.* ms: \(SIG[A-Z0-9]*\) comes.*/\1/p' "$LINES_" | xargs)"
 }
