@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { /* units of the page: see figure.h */
+enum { /* units of the page: see page.h */
     LEFT = 108,                 /* for the names of the lanes */
     HEAD = 32,                  /* its title, above the lanes */
     APP = 32, GAP = 34, KERNEL_LANE = 40, INBOX = 24, RING_LANE = 24,
@@ -54,11 +54,22 @@ static const struct {
     { ".rule", "stroke:#c3cad3", "stroke:#3a4452" },
 };
 
+static void escape(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if (strchr("<>&", *text))
+            fprintf(page, "&#%d;", *text);
+        else if ((unsigned char)*text >= ' ')
+            fputc(*text, page);
+}
+
 void page_begin(FILE *out, double height, const char *title)
 {
     page = out;
     fprintf(page, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d "
-            "%.0f\">\n<title>%s</title>\n<style>\n"
+            "%.0f\">\n<title>", PAGE_WIDTH, height);
+    escape(title);
+    fprintf(page, "</title>\n<style>\n"
             "text{font-family:system-ui,-apple-system,\"Segoe UI\",Roboto,"
             "\"Helvetica Neue\",\"DejaVu Sans\",sans-serif;font-size:16px}\n"
             ".title{font-size:34px;font-weight:700}\n"
@@ -67,8 +78,7 @@ void page_begin(FILE *out, double height, const char *title)
             ".on{font-weight:700}.small{font-size:%dpx}.tiny{font-size:%dpx}\n"
             ".hatch,.refused{fill:none;stroke-width:1.6}"
             ".comes{stroke-width:2;stroke-dasharray:3 4}"
-            ".edge{fill:url(#asleep)}\n", PAGE_WIDTH, height, title, SMALL,
-            TINY);
+            ".edge{fill:url(#asleep)}\n", SMALL, TINY);
     for (size_t i = 0; i < sizeof colours / sizeof *colours; i++)
         fprintf(page, "%s{%s}\n", colours[i].classes, colours[i].light);
     fprintf(page, "@media (prefers-color-scheme:dark){\n");
@@ -84,15 +94,6 @@ void page_begin(FILE *out, double height, const char *title)
 void page_end(FILE *out)
 {
     fprintf(out, "</svg>\n");
-}
-
-static void escape(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if (strchr("<>&", *text))
-            fprintf(page, "&#%d;", *text);
-        else if ((unsigned char)*text >= ' ')
-            fputc(*text, page);
 }
 
 static void put_text(const char *class, double x, double y, const char *anchor,
@@ -274,11 +275,12 @@ static void draw_wait(const struct run *run, const struct piece *p)
     };
     double x = x_of(p->start), width = x_of(p->end) - x;
     double app = tops[2 * p->lane], kernel = tops[2 * p->lane + 1];
-    static double last;
+    static double lasts[MOST_LANES];
+    double last = lasts[p->lane];
     char name[3 * TEXT], ms[32];
     if (width < .7 && x - last >= 0 && x - last < .7)
         return; /* nobody could tell the two apart */
-    last = x;
+    lasts[p->lane] = x;
     hint(p);
     rectangle("edge", x, app + 1, width, APP - 2);
     rectangle(classes[p->kind], x, kernel, width, KERNEL_LANE);
@@ -339,11 +341,12 @@ static void draw_unread(const struct run *run)
 /* What takes no time that could be seen: a mark in the kernel's lane. */
 static void draw_mark(const struct piece *p)
 {
-    static double last[2] = { -1, -1 };
+    static double lasts[MOST_LANES][2];
+    double *last = &lasts[p->lane][p->kind == COPIES];
     double x = x_of(p->start), y = tops[2 * p->lane + 1];
-    if (x - last[p->kind == COPIES] < 1 && x >= last[p->kind == COPIES])
+    if (x - *last < 1 && x >= *last)
         return; /* nobody could tell the two apart */
-    last[p->kind == COPIES] = x;
+    *last = x;
     hint(p);
     if (p->kind == COPIES)
         rectangle("copy", x - 2.5, y, 5, KERNEL_LANE);

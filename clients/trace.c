@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <linux/audit.h>
 #include <linux/futex.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -41,6 +42,12 @@ enum {
     RESTART_LAST = 516, /* kernel's own: a signal has interrupted the call */
 };
 
+#ifdef __aarch64__
+enum { NATIVE = (int)AUDIT_ARCH_AARCH64 };
+#else
+enum { NATIVE = (int)AUDIT_ARCH_X86_64 };
+#endif
+
 /* What the arguments of a call are, and so how they are told. */
 enum form {
     NOTHING, FD, SOCKET, PAIR, ADDRESS, SELECT, PSELECT, POLL, PPOLL,
@@ -67,14 +74,19 @@ static const struct call {
     { SYS_shutdown, "shutdown", FD, 0 },
     { SYS_recvfrom, "recv", FD, COPIES },
     { SYS_recvmsg, "recvmsg", FD, COPIES },
+    { SYS_recvmmsg, "recvmmsg", FD, 0 }, /* returns messages, not bytes */
     { SYS_sendto, "send", FD, COPIES },
     { SYS_sendmsg, "sendmsg", FD, COPIES },
+    { SYS_sendmmsg, "sendmmsg", FD, 0 },
     { SYS_read, "read", FD, COPIES | STREAM },
     { SYS_readv, "readv", FD, COPIES | STREAM },
     { SYS_pread64, "pread", FD, COPIES | STREAM },
     { SYS_write, "write", FD, COPIES | STREAM },
     { SYS_writev, "writev", FD, COPIES | STREAM },
+    { SYS_pwrite64, "pwrite", FD, COPIES | STREAM },
     { SYS_sendfile, "sendfile", FD, COPIES },
+    { SYS_splice, "splice", FD, COPIES },
+    { SYS_flock, "flock", FD, WAITS },
     { SYS_close, "close", FD, STREAM },
     { SYS_pselect6, "pselect", PSELECT, WAITS },
     { SYS_ppoll, "ppoll", PPOLL, WAITS },
@@ -474,7 +486,10 @@ static void tell_answer(const struct thread *t, char *text, long result)
         add_sets(t, text, "");
         break;
     case POLL: case PPOLL:
-        add_pollfds(t, text, true);
+        if (result > NAMED_FDS || t->arguments[1] > SOME_FDS)
+            add(text, "%ld fds", result);
+        else
+            add_pollfds(t, text, true);
         break;
     case EPOLL_WAIT: case EPOLL_WAIT2:
         add(text, "%ld ready", result);
@@ -551,7 +566,7 @@ static void leave_call(struct thread *t, long result, bool failed)
     } else if (-result >= RESTART && -result <= RESTART_LAST) {
         add(e->got, "interrupted");
     } else {
-        e->refused = -result == EAGAIN && !e->waits;
+        e->refused = -result == EAGAIN && !e->waits && !e->slept;
         add(e->got, "%s", errno_name((int)-result));
     }
     watching(e);
@@ -680,6 +695,10 @@ static void at_call(struct thread *t)
     struct __ptrace_syscall_info info;
     if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof info, &info) < 0)
         return; /* killed meanwhile */
+    if ((int)info.arch != NATIVE) { /* the numbers are another machine's */
+        t->call = t->last = NULL;
+        return;
+    }
     if (info.op == PTRACE_SYSCALL_INFO_EXIT && t->call) {
         leave_call(t, (long)info.exit.rval, info.exit.is_error);
     } else if (info.op == PTRACE_SYSCALL_INFO_ENTRY) {
@@ -819,7 +838,9 @@ int trace(pid_t pid, int gate, watcher *tell)
     long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |
                    PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                    PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
-    if (ptrace(PTRACE_SEIZE, pid, 0, options) < 0)
+    if (!strstr(proc_text(pid, "status"), "\nvoluntary_ctxt_switches:"))
+        error = ENOENT; /* no /proc, or that of another pid namespace */
+    else if (ptrace(PTRACE_SEIZE, pid, 0, options) < 0)
         error = errno;
     watching = tell;
     began = 0; /* anew, for the next one that we watch */

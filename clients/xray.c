@@ -274,7 +274,7 @@ static void stand_aside(int gate)
     int kept = fileno(out), kept_too = svg != NULL ? fileno(svg) : -1;
     setsid();
     signal(SIGPIPE, SIG_IGN); /* if nobody reads us, COMMAND goes on */
-    for (int fd = 0; fd < 1024; fd++)
+    for (int fd = 0; fd < 65536; fd++)
         if (fd != kept && fd != kept_too && fd != gate)
             close(fd);
 }
@@ -286,7 +286,10 @@ static void watch(pid_t command, int gate)
     if (child < 0)
         err(1, "fork");
     if (child > 0) {
-        waitpid(child, NULL, 0);
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+            continue;
+        void (*was)(int) = signal(SIGCHLD, SIG_IGN); /* if COMMAND has it */
+        signal(SIGCHLD, was);   /* blocked, it would find one of ours */
         return;
     }
     pid_t grandchild = fork();
@@ -362,7 +365,9 @@ int main(int argc, char **argv)
     (void)argc;
     argv = read_options(argv + 1);
     width = (int)strlen(argv[0]) - 1; /* texts stand where the log's do */
-    width = width < 11 ? 11 : width;
+    width = width < 11 || width > 24 ? 11 : width;
+    if (getpid() == 1) /* the tracer would become its child */
+        errx(NOT_ALLOWED, "no tracing of process 1 (start it from a shell)");
     if (pipe(gate) < 0)
         err(1, "pipe");
 #ifdef PR_SET_PTRACER
@@ -372,6 +377,9 @@ int main(int argc, char **argv)
     close(gate[1]);
     if (trace_gate(gate[0]) < 0)
         err(NOT_ALLOWED, "no tracing here (ptrace)");
+#ifdef PR_SET_PTRACER
+    prctl(PR_SET_PTRACER, 0, 0, 0, 0); /* ... us alone */
+#endif
     execvp(argv[0], argv);
     warn("%s", argv[0]);
     _exit(errno == ENOENT ? 127 : 126);

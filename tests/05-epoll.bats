@@ -109,7 +109,7 @@ idle 100ms
 END
 }
 
-@test "05 -e it reads until EAGAIN: two recv and one send per message" {
+@test "05 -e 100 clients: at most two recv, and one send per message" {
     edge
     counts_calls 2
 }
