@@ -835,10 +835,13 @@ static pid_t next_stop(int *status)
 int trace(pid_t pid, int gate, watcher *tell)
 {
     int status, error = 0;
+    char self[16] = "";
     long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |
                    PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                    PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT;
-    if (!strstr(proc_text(pid, "status"), "\nvoluntary_ctxt_switches:"))
+    if (!strstr(proc_text(pid, "status"), "\nvoluntary_ctxt_switches:") ||
+        readlink("/proc/self", self, sizeof self - 1) < 0 ||
+        atoi(self) != getpid())
         error = ENOENT; /* no /proc, or that of another pid namespace */
     else if (ptrace(PTRACE_SEIZE, pid, 0, options) < 0)
         error = errno;
