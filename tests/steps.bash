@@ -83,23 +83,27 @@ END
     )
 }
 
-# readme_is_true: each command of the README's console blocks, "$ COMMAND",
-# run from the kit's root, prints what stands below it. Times, shares of
-# the CPU, ports, pids and line numbers may differ, as may the width of a
-# gap; "..." stands for anything. What cannot be run here is left out.
+# readme_is_true: each command of the console blocks in README.md and NOTES.md,
+# "$ COMMAND", run from the kit's root, prints what stands below it. Times,
+# shares of the CPU, ports, pids and line numbers may differ, as may the width
+# of a gap; "..." stands for anything. What cannot be run here is left out.
 readme_is_true() {
-    local readme=$ROOT/$LESSON/README.md line command='' wanted='' ran=0
+    local readme line command wanted ran=0
     memory_is_its_own
-    while IFS= read -r line; do
-        case $line in
-            '$ '*)
-                prints_what_it_says
-                command=${line#\$ } wanted='' ;;
-            *) wanted+=$line$'\n' ;;
-        esac
-    done < <(awk '/^```/ { inside = /console/; next } inside' "$readme")
-    prints_what_it_says
-    [ "$ran" -gt 0 ] || { echo "no command in $readme"; return 1; }
+    for readme in "$ROOT/$LESSON"/README.md "$ROOT/$LESSON"/NOTES.md; do
+        [ -e "$readme" ] || continue
+        command='' wanted=''
+        while IFS= read -r line; do
+            case $line in
+                '$ '*)
+                    prints_what_it_says
+                    command=${line#\$ } wanted='' ;;
+                *) wanted+=$line$'\n' ;;
+            esac
+        done < <(awk '/^```/ { inside = /console/; next } inside' "$readme")
+        prints_what_it_says
+    done
+    [ "$ran" -gt 0 ] || { echo "no command in $LESSON/README.md"; return 1; }
 }
 
 # for readme_is_true: does $command print what is $wanted?
