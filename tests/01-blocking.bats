@@ -164,7 +164,7 @@ END
 
 @test "01e SO_REUSEADDR helps beside TIME_WAIT, if both have set it" {
     finds 01e-backlog
-    says "none of them: +Address already" "next one only: +Address already" \
+    says "neither of them: +Address already" "next one only: +Address already" \
         "first one only: +Address already" "both: +ok" \
         "first listens: +Address already"
 }
