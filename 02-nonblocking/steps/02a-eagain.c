@@ -74,7 +74,7 @@ static void try_listener(int listener)
     PRINT("accept, no client", accept(listener, NULL, NULL));
 }
 
-/* FD is accepted from a listener that does not block, PEER is its other end. */
+/* FD: from a listener that does not block. PEER: the other end. */
 static void try_recv(int fd, int peer)
 {
     print_flag("the accepted socket", fd);
