@@ -107,7 +107,8 @@ clean:
 	rm -rf build $(programs) $(addsuffix .dSYM,$(programs))
 
 # A program is one .c file and the modules that it includes: these objects.
-SELECTOR := build/06-selector/selector.o
+SELECTOR := $(patsubst %,build/06-selector/%.o,selector selector-epoll \
+            selector-kqueue selector-poll selector-select)
 CO       := $(addprefix build/08-coroutines/,co.o co-io.o co-stack.o co-swap.o)
 FTP      := $(patsubst %,build/06-selector/ftp-%.o,session commands transfer \
             tree)
