@@ -66,8 +66,8 @@ typedef void selector_callback(const struct selector_key *key, int ready);
 
 struct selector_key { /* a registration */
     int fd;
-    int events;                  /* what to watch it for; 0: nothing, for now */
-    selector_callback *callback; /* your loop calls it, the selector does not */
+    int events;                  /* what to watch it for; 0: nothing now */
+    selector_callback *callback; /* the loop above calls it */
     void *data;                  /* yours: the selector only keeps it */
 };
 
