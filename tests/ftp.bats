@@ -203,6 +203,35 @@ END
     same '' "$(ls -A "$TREE")"
 }
 
+@test "ftp SIGTERM ends it, even if its log is a full pipe that nobody reads" {
+    local line R job
+    mkfifo log
+    exec {R}<> log
+    "$PROGRAM" -p 0 -r "$TREE" -u tom:secret > log 2>&1 3>&- &
+    job=$!
+    IFS= read -r -t 5 -u "$R" line
+    PORT=${line##*:}
+    log_in
+    printf 'NOOP\r\n%.0s' {1..2000} >&"$C"
+    within 5 sleeps_in_write "$job"
+    kill -TERM "$job"
+    within 5 gone "$job"
+    ends_with 0 "$job"
+}
+
+# sleeps_in_write PID: this call has no name in asleep_in, only a number.
+sleeps_in_write() {
+    case $(asleep_in "$1") in '' | 1 | 64) ;; *) false ;; esac
+}
+
+@test "ftp fd 0, 1 or 2 is closed at the start: no socket gets its number" {
+    [ -d /proc/self/fd ] || skip "/proc is missing"
+    without_stdin() { exec "$ROOT/06-selector/ftp/server" "$@" <&-; }
+    PROGRAM=without_stdin
+    ftp -q
+    [ "$(readlink "/proc/$PID/fd/0")" = /dev/null ]
+}
+
 @test "ftp neither the log nor ps shows a password" {
     ftp
     log_in

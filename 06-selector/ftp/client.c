@@ -52,25 +52,31 @@ enum {
 static int control;            /* the connection for commands and replies */
 static char answer[LINE_SIZE]; /* the last line of the last reply */
 
-/* ----------------------------------------------------- control connection */
-
-/* A signal has interrupted connect(), and the kernel goes on connecting. A
-   second connect() would fail, so wait until the socket is writable, and get
-   the result (UNP 5.9). */
-static int finish_connect(int fd)
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
 {
-    struct pollfd writable = { .fd = fd, .events = POLLOUT };
-    int result = 0;
-    socklen_t size = sizeof result;
-    while (poll(&writable, 1, -1) < 0 && errno == EINTR)
-        ;
-    getsockopt(fd, SOL_SOCKET, SO_ERROR, &result, &size);
-    errno = result;
-    return result == 0 ? 0 : -1;
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
 }
 
-/* With a timeout the kernel can interrupt a call (EINTR) even though there is
-   no signal handler: SIGSTOP and SIGCONT are enough (signal(7)). */
+/* ----------------------------------------------------- control connection */
+
+/* A signal has interrupted connect(). The kernel connects all the same: wait
+   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
+static bool finish_connect(int fd)
+{
+    struct pollfd writable = { .fd = fd, .events = POLLOUT };
+    while (poll(&writable, 1, -1) < 0 && errno == EINTR)
+        continue;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &errno, &(socklen_t){ sizeof errno });
+    return errno == 0;
+}
+
+/* A socket with a timeout: SIGSTOP and SIGCONT interrupt its calls (EINTR),
+   even if there is no signal handler (signal(7)). */
 static int connect_to(int port)
 {
     struct sockaddr_in server = {
@@ -84,12 +90,10 @@ static int connect_to(int port)
         err(1, "socket");
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-    int result = connect(fd, (struct sockaddr *)&server, sizeof server);
-    if (result < 0 && errno == EINTR)
-        result = finish_connect(fd);
-    if (result < 0)
+    if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 &&
+        !(errno == EINTR && finish_connect(fd)))
         errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
-             "or name another one's port with -p", port, strerror(errno));
+             "or give another server's port with -p", port, strerror(errno));
     return fd;
 }
 
@@ -229,7 +233,7 @@ static bool write_all(int fd, const char *bytes, ssize_t length)
 }
 
 /* Copy all bytes from one fd to the other. One of them is data. If data fails,
-   return false, see errno; the reply will say more. If the file fails, exit. */
+   return false, see errno: the reply says more. If the file fails, exit. */
 static bool copy(int from, int to, int data)
 {
     static char bytes[CHUNK];
@@ -347,6 +351,7 @@ static void put(const char *name, const char *as, bool resume)
 
 /* ------------------------------------------------------------------ usage */
 
+/* An option's number, from LEAST to MOST. */
 static int parse_number(const char *text, int least, int most)
 {
     char *end;
@@ -372,7 +377,7 @@ static void check_command(int count, char **words, const char *as)
     if (!lists && strcmp(words[0], "get") != 0 && strcmp(words[0], "put") != 0)
         errx(2, "'%s' is not a command\n%s", words[0], USAGE);
     if (count > (lists ? 2 : 3))
-        errx(2, "'%s' is one word too many\n%s", words[count - 1], USAGE);
+        errx(2, "unexpected argument '%s'\n%s", words[count - 1], USAGE);
     if (!lists && (count < 2 || *words[1] == '\0' || *as == '\0' ||
                    strcmp(as, "-") == 0))
         errx(2, "%s: the new file needs a name\n%s", words[0], USAGE);
@@ -397,7 +402,8 @@ int main(int argc, char **argv)
     const char *as = count > 2 ? words[2] : base_name(name);
     check_command(count, words, as);
 
-    signal(SIGPIPE, SIG_IGN); /* send() to a closed connection: only EPIPE */
+    open_standard_fds();
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
     log_in(port, account);
     if (strcmp(words[0], "ls") == 0)
         list(name);

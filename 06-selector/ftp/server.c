@@ -33,6 +33,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -61,6 +62,8 @@
 
 enum {
     DEFAULT_PORT = 2121,
+    BACKLOG = 4096,        /* clients that may wait for accept(); the kernel
+                              has a limit of its own, net.core.somaxconn */
     IDLE_TIME = 300,       /* seconds without a command, or without a byte */
     DATA_TIME = 30,        /* seconds for a client to open its data connection;
                               IDLE_TIME, if that is less */
@@ -78,12 +81,17 @@ static struct settings settings = { .commands = commands };
 static int signal_pipe[2]; /* a signal handler writes, the loop reads */
 
 /* SIGINT and SIGTERM. The server must remove incomplete uploads, and a signal
-   handler may not do that. A byte in a pipe makes the signal an event. */
+   handler may not do that. A byte in a pipe makes the signal an event. If the
+   log is a full pipe that nobody reads, the server may sleep in write(): from
+   now on it writes to /dev/null. signal-safety(7) allows all these calls. */
 static void on_signal(int signal_number)
 {
+    struct pollfd log = { .fd = STDOUT_FILENO, .events = POLLOUT };
     int reason = errno;
     (void)signal_number;
     (void)!write(signal_pipe[1], "", 1); /* a full pipe has bytes enough */
+    if (poll(&log, 1, 0) == 0)
+        dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
     errno = reason;
 }
 
@@ -97,7 +105,17 @@ static void end_server(const struct selector_key *key, int ready)
     exit(0);
 }
 
-/* Listen on 127.0.0.1 and say so; port 0 is any free one. */
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
+}
+
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -111,15 +129,15 @@ static int listen_on(int port)
         err(1, "socket");
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
     if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, SOMAXCONN) < 0)
+        listen(listener, BACKLOG) < 0)
         errx(1, "bind and listen, port %d: %s; another server? "
              "-p 0 takes any free port", port, strerror(errno));
     getsockname(listener, (struct sockaddr *)&address, &size);
-    printf(LESSON ": listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+    printf("%s: listening on 127.0.0.1:%d\n", LESSON, ntohs(address.sin_port));
     return listener;
 }
 
-/* Ask for as many fds as the system allows; the usual 1,024 are a default. */
+/* Raise the limit of open files to the hard limit; 1,024 is only a default. */
 static void raise_fd_limit(void)
 {
     struct rlimit limit;
@@ -145,8 +163,8 @@ static void open_selector(const char *backend)
 {
     settings.selector = selector_open(backend);
     if (settings.selector == NULL && errno == EINVAL)
-        errx(2, "'%s' is not a backend here; make 06b lists them\n%s",
-             backend, USAGE);
+        errx(2, "'%s' is not a backend on this system; make 06b prints "
+             "them\n%s", backend, USAGE);
     if (settings.selector == NULL)
         err(1, "selector_open");
 }
@@ -166,13 +184,14 @@ static void watch_signals(void)
 static int watch_listener(int port)
 {
     int listener = listen_on(port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may be gone again */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
     if (selector_register(settings.selector, listener, SELECTOR_READ,
                           session_accept, &settings) < 0)
         err(1, "selector_register");
     return listener;
 }
 
+/* An option's number, from LEAST to MOST. */
 static int parse_number(const char *text, int least, int most)
 {
     char *end;
@@ -205,7 +224,7 @@ static void parse_options(struct options *o, int argc, char **argv)
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, "'%s' is not an option\n%s", argv[optind], USAGE);
+        errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
     settings.idle_ms = o->idle * 1000;
     settings.data_ms = (o->idle < DATA_TIME ? o->idle : DATA_TIME) * 1000;
     if (accounts_count() == 0 && !settings.anonymous)
@@ -216,9 +235,10 @@ int main(int argc, char **argv)
 {
     struct options options = { .port = DEFAULT_PORT, .idle = IDLE_TIME };
     parse_options(&options, argc, argv);
+    open_standard_fds();
     setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* send() to a closed connection: only EPIPE */
-    signal(SIGXFSZ, SIG_IGN); /* write() beyond ulimit -f: only EFBIG */
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
+    signal(SIGXFSZ, SIG_IGN); /* a write() beyond ulimit -f fails: EFBIG */
     raise_fd_limit();
     open_root(options.root);
     open_selector(options.backend);

@@ -44,7 +44,7 @@ struct transfer *transfer_send(const char *path, off_t from, bool ascii);
 struct transfer *transfer_receive(const char *path, off_t keep, bool ascii);
 
 /* Send a list of the files in a directory; or a list of one file. asked is the
-   path as the client wrote it, or "". LISTING_NLST puts it before the names. */
+   path in the client's words, or "": LISTING_NLST puts it before the names. */
 struct transfer *transfer_list(const char *path, enum listing_format format,
                                const char *asked);
 
