@@ -19,11 +19,14 @@ struct interest_list {
 
 static struct interest_list *open_list(void)
 {
-    struct interest_list *list = malloc(sizeof *list);
-    if (list != NULL && (list->kernel_fd = epoll_create1(EPOLL_CLOEXEC)) < 0) {
-        free(list);
+    int kernel_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (kernel_fd < 0)
         return NULL;
-    }
+    struct interest_list *list = malloc(sizeof *list);
+    if (list != NULL)
+        list->kernel_fd = kernel_fd;
+    else
+        close(kernel_fd);
     return list;
 }
 

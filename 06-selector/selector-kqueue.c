@@ -25,13 +25,15 @@ struct interest_list {
 
 static struct interest_list *open_list(void)
 {
-    struct interest_list *list = malloc(sizeof *list);
-    if (list != NULL && (list->kernel_fd = kqueue()) < 0) {
-        free(list);
+    int kernel_fd = kqueue();
+    if (kernel_fd < 0)
         return NULL;
-    }
+    fcntl(kernel_fd, F_SETFD, FD_CLOEXEC);
+    struct interest_list *list = malloc(sizeof *list);
     if (list != NULL)
-        fcntl(list->kernel_fd, F_SETFD, FD_CLOEXEC);
+        list->kernel_fd = kernel_fd;
+    else
+        close(kernel_fd);
     return list;
 }
 

@@ -1,5 +1,6 @@
 /*
- * session: one FTP client. session.h says what it does, and names the modules.
+ * session: one FTP client. session.h says what it does; the head of server.c
+ * lists the modules.
  *
  * Look at update(), with which each callback ends: what the server waits for
  * follows from the session's state, and from nothing else.
@@ -413,7 +414,7 @@ static void begin_session(struct session *s)
     update(s);
 }
 
-/* A new session for this connection. NULL: see errno. */
+/* A new session for this connection. NULL: an error, see errno. */
 static struct session *new_session(const struct settings *settings, int fd,
                                    const struct sockaddr_in *peer)
 {
@@ -429,7 +430,9 @@ static struct session *new_session(const struct settings *settings, int fd,
         getsockname(fd, (struct sockaddr *)&s->own, &size) < 0 ||
         selector_register(settings->selector, fd, SELECTOR_READ, on_control,
                           s) < 0) {
+        int reason = errno;
         free(s);
+        errno = reason;
         return NULL;
     }
     s->data = (struct data){

@@ -2,9 +2,9 @@
  * session: one FTP client, from its connection to its end: its control
  * connection, its data connection and its deadline.
  *
- * What a client does follows from the struct session below, and from nothing
- * else. The commands change it; commands.c has them. This module does not
- * include them: main() gives it the table.
+ * The struct session is the whole state of a client. The commands, in
+ * commands.c, change it. This module does not include commands.h: main() gives
+ * it the table.
  */
 #ifndef FTP_SESSION_H
 #define FTP_SESSION_H
@@ -39,7 +39,7 @@ enum { /* what a command needs, and what it is */
 
 struct command {
     const char *name; /* in capitals */
-    /* Do it, and send a reply, at once or later. argument is never NULL. */
+    /* Run it, and send a reply, now or later. argument is never NULL. */
     void (*run)(struct session *s, char *argument);
     int flags;        /* COMMAND_... */
     const char *usage; /* its argument, for HELP */
@@ -93,8 +93,9 @@ struct session {
    has connected. */
 void session_accept(const struct selector_key *listener, int ready);
 
-/* Has accept() found no free fd? Then main() must not watch the listener, as
-   it stays readable. It ends after a second, or when a session frees an fd. */
+/* True after accept() has found no free fd, for a second or until a session
+   frees an fd. Then main() must not watch the listener, which stays readable:
+   the loop would spin. */
 bool session_out_of_fds(void);
 
 /* Handle the deadlines that have passed. Call it after each round; wait for
