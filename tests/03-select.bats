@@ -13,7 +13,7 @@ lesson 03-select
 @test "03 a client that stops sending still gets its last byte" { answers_after_half_close; }
 @test "03 a client that closes without reading harms nobody" { survives_a_close_without_reading; }
 @test "03 a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
-@test "03 a reset while the server owes much harms nobody" { survives_a_reset_while_it_owes; }
+@test "03 a reset while many bytes are pending harms nobody" { survives_a_reset_while_it_owes; }
 @test "03 a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
 @test "03 stopped and continued, it goes on where it was" { survives_stop_and_continue; }
 @test "03 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
@@ -22,20 +22,20 @@ lesson 03-select
 @test "03 the server sleeps while it waits for a client that does not read" { sleeps_beside_a_deaf_client; }
 @test "03 a client that does not read costs 64 KiB of memory at most" { keeps_64_kib_for_a_deaf_client; }
 @test "03 a client that sends without end gets one turn per round" { takes_turns_with_a_greedy_client; }
-@test "03 200 clients who all speak at once are all answered" { answers_a_burst; }
+@test "03 200 clients that send at once all get their answers" { answers_a_burst; }
 @test "03 without a free fd it sleeps, serves on, and accepts again later" { lives_on_without_fds; }
-@test "03 1,100 clients, whoever of them gets in, harm nobody" { lives_on_beyond_1024_fds; }
+@test "03 1,100 clients, more than it can serve, harm nobody" { lives_on_beyond_1024_fds; }
 @test "03 clients that come and go cost no fd" { loses_no_fd; }
 @test "03 clients that come and go cost no memory" { loses_no_memory; }
 @test "03 with nothing to do it makes no system call" { makes_no_system_call_when_idle; }
 
 # ------------------------------------------------------------ its own claim
 
-@test "03 whatever its clients do, it sleeps in select() and nowhere else" { sleeps_in_its_wait select pselect; }
+@test "03 it sleeps in select() and nowhere else, whatever its clients do" { sleeps_in_its_wait select pselect; }
 
 @test "03 fd 1024 is refused politely: an end of file, and the others live on" {
     fd_limit_of 1200
-    # The first clients take the fds that are left below FD_SETSIZE.
+    # The first clients take the free fds below FD_SETSIZE.
     scene <<'END'
 limit 1200
 server
@@ -74,9 +74,9 @@ step() {
     PROGRAM=$ROOT/$LESSON/steps/$1
 }
 
-# stands_crowds STEP [SENT ANSWER]: without a free fd it sleeps, serves those
-# who are in, and lets others in when there is room; and who gets an fd that no
-# set has a bit for is sent away. A step that greets lets GREETING be expected.
+# stands_crowds STEP [SENT ANSWER]: without a free fd it sleeps, serves the
+# clients it has, and accepts again when an fd is free. A client whose fd has
+# no bit in an fd_set gets an end of file. GREETING: what the step sends first.
 stands_crowds() {
     step "$1"
     scene <<END
@@ -116,7 +116,7 @@ talks() {
     [ $# -eq 1 ] || printf '%s\n' "$1 send $2" "$1 expect $3"
 }
 
-@test "03a what select() is told, and what it answers: lists, timeouts, limits" {
+@test "03a what select() gets and what it returns: lists, timeouts, limits" {
     [ "$(uname)" = Linux ] || skip "timeouts and fd_sets are Linux's here"
     finds 03a-call
     says '\{0\}.* 0  after 0\.. s,' \
@@ -124,7 +124,7 @@ talks() {
         'same \{1\} once more.* 0  after 0\.' \
         '\{100\}.* 1  after [2-9].* s, 9[0-9]\.. s left' \
         'NULL.* 1  after [2-9]' \
-        'nobody has come  .* 0  -  *-  *-$' \
+        'no client has come  .* 0  -  *-  *-$' \
         'a client has come  .* 1  readable  *-  *-$' \
         'nothing has come  .* 1  -  *writable  *-$' \
         'a byte has come  .* 2  readable  *writable  *-$' \
@@ -140,24 +140,24 @@ talks() {
         'an fd_set: 128 bytes, 1024 bits'
 }
 
-@test "03b who comes is told hello; what they say stays in the kernel" {
+@test "03b a client gets hello; the bytes that it sends stay in the kernel" {
     plays 03b-hello
     survives 03b-hello '"x"' '"hello"'
 }
 
-@test "03c all are heard, and who leaves is off the list" {
+@test "03c it reads from every client, and takes a closed one off the list" {
     plays 03c-receive
     survives 03c-receive '"x"' '"hello"'
     GREETING='"hello"' stands_crowds 03c-receive
 }
 
-@test "03d who has spoken gets an answer when there is room to send it" {
+@test "03d a client that has sent gets an answer when there is room to send it" {
     plays 03d-write-list
     GREETING='"hello"' survives 03d-write-list '"x"' '"response"'
     GREETING='"hello"' stands_crowds 03d-write-list '"x"' '"response"'
 }
 
-@test "03d while it owes an answer it does not listen: one answer for each recv" {
+@test "03d it does not read from a client that waits for an answer: one for each recv" {
     step 03d-write-list
     scene <<'END'
 server
@@ -168,13 +168,13 @@ A expect 3 "response"
 END
 }
 
-@test "03e each one's own words come back, and in order" {
+@test "03e each client gets its own messages back, in order" {
     plays 03e-messages
     GREETING='"hello"' survives 03e-messages '"x"' '"xresponse"'
     GREETING='"hello"' stands_crowds 03e-messages '"x"' '"xresponse"'
 }
 
-@test "03e who does not read is not listened to, and loses nothing" {
+@test "03e it does not read from a deaf client, and keeps one message for it" {
     step 03e-messages
     scene <<'END'
 server
@@ -188,7 +188,7 @@ memory 100
 END
 }
 
-@test "03f (broken) the newest client steals the reads, and all wait for it" {
+@test "03f (broken) it reads from the newest client, and all others wait for that one" {
     plays 03f-wrong-socket
     step 03f-wrong-socket
     start_server
@@ -202,12 +202,12 @@ END
     exec 4>&- 5>&-
 }
 
-# logged N WORDS: in N lines.
+# logged N WORDS: N lines of the log have these words.
 logged() {
     [ "$(grep -c "$2" "$LOG")" -eq "$1" ]
 }
 
-@test "03g (broken) the older one is read from too; but when one leaves, it spins" {
+@test "03g (broken) it reads from the older client, too; but when one closes, it spins" {
     plays 03g-queue
     [ -r /proc/self/stat ] || skip "no /proc here"
     step 03g-queue
@@ -231,13 +231,13 @@ more_ticks_than() {
     [ "$(ticks)" -gt "$1" ]
 }
 
-@test "03h who leaves is closed, once all it is owed has been sent" {
+@test "03h when a client closes, it sends the pending bytes and closes, too" {
     plays 03h-disconnect
     survives 03h-disconnect '"x"' '"X"'
     stands_crowds 03h-disconnect '"x"' '"X"'
 }
 
-@test "03h one that does not read, one that sends without end: the others live" {
+@test "03h a deaf client and a greedy one do not stop the others" {
     step 03h-disconnect
     scene <<'END'
 server
@@ -254,7 +254,7 @@ memory 200
 END
 }
 
-@test "03h what was owed to one that reset is not sent to the next" {
+@test "03h bytes that were pending for a reset client do not go to the next one" {
     step 03h-disconnect
     scene <<'END'
 server
@@ -268,7 +268,7 @@ B expect "B"
 END
 }
 
-@test "03h who was closed while it was heard is not answered in the same round" {
+@test "03h a client that it closed after a recv gets no send in the same round" {
     step 03h-disconnect
     SERVER=$PROGRAM run -0 "$PLAY" --all - 3>&- <<'END'
 server
@@ -284,13 +284,13 @@ END
     ! grep -F "Bad file" <<< "$output"
 }
 
-@test "03h 100 clients, 100 messages each, and each one's own come back" {
+@test "03h 100 clients, 100 messages each: each client gets its own back" {
     step 03h-disconnect
     start_server
     run -0 "$ROOT/clients/load" -p "$PORT" -c 100 -n 100 3>&-
 }
 
-@test "03i (broken) everybody waits for the keyboard" {
+@test "03i (broken) all clients wait for the keyboard" {
     plays 03i-operator
     step 03i-operator
     scene <<'END'
@@ -305,7 +305,7 @@ C expect "three\n"
 END
 }
 
-@test "03j the keyboard is one more fd, and nobody waits for it" {
+@test "03j the keyboard is one more fd, and no client waits for it" {
     plays 03j-operator-select
     step 03j-operator-select
     scene <<'END'
@@ -325,7 +325,7 @@ END
     stands_crowds 03j-operator-select '"x"; type "y"' '"y"'
 }
 
-@test "03j whoever has waited longest is answered next" {
+@test "03j the client that has waited longest gets the next answer" {
     step 03j-operator-select
     scene <<'END'
 server
@@ -355,28 +355,28 @@ D silent 50ms
 END
 }
 
-@test "03l reading every stream after select() is in vain nine times of ten" {
+@test "03l reading all streams after select(): nine reads of ten fail with EAGAIN" {
     finds 03l-ask-all
-    says 'every stream.* 100 +1100 +1000$' \
-        'until they have none.* 100 +200 +100$' \
+    says 'all streams.* 100 +1100 +1000$' \
+        'ready ones, until EAGAIN.* 100 +200 +100$' \
         'once.* 100 +100 +0$'
 }
 
-@test "03m who sleeps for both hears the first who comes" {
+@test "03m it sleeps for both sockets, and reads first what comes first" {
     hears_late 03m-late 5
 }
 
-@test "03 the README's commands print what it says" { readme_is_true; }
+@test "03 the commands in README.md and NOTES.md print what stands there" { readme_is_true; }
 
 # --- steps: HTTP
 
 load http
 
 @test "03k a page for a browser, from a server that sleeps in between" { plays 03k-http; }
-@test "03k a browser is answered: in pieces, two at once, HTTP/1.0 and 1.1" { speaks_http 03k-http; }
-@test "03k what is no request gets the right status, and then an end" { refuses_politely 03k-http; }
-@test "03k one client's reset, nonsense, flood or silence is nobody else's" { stands_its_clients 03k-http; }
-@test "03k who reads late gets all 6,000 answers, to the last byte" { pays_its_debts 03k-http; }
+@test "03k it answers requests in pieces, two at once, HTTP/1.0 and 1.1" { speaks_http 03k-http; }
+@test "03k bytes that are no request get the right status, then end of file" { refuses_politely 03k-http; }
+@test "03k one client's reset, nonsense, flood or silence harms no other client" { stands_its_clients 03k-http; }
+@test "03k a client that reads late gets all 6,000 answers, to the last byte" { pays_its_debts 03k-http; }
 @test "03k without a free fd it serves on, and accepts again later" { serves_without_fds 03k-http; }
-@test "03k curl is content, also with the 3,000th answer over one connection" { suits_curl 03k-http; }
-@test "03k its page tells the truth: xray counts the same calls" { counts_what_it_does 03k-http; }
+@test "03k curl accepts every answer, also the 3,000th over one connection" { suits_curl 03k-http; }
+@test "03k xray counts the same calls as its page" { counts_what_it_does 03k-http; }

@@ -208,6 +208,18 @@ static inline void upper(char *bytes, size_t length)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
+/* A client may send any bytes, and a terminal obeys control characters. So
+   replace '\n' by a space, and every other byte that is not printable ASCII by
+   '?'. Writes a zero byte to BYTES[LENGTH], too, and returns BYTES. */
+static inline const char *printable(char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (bytes[i] < ' ' || bytes[i] > '~')
+            bytes[i] = bytes[i] == '\n' ? ' ' : '?';
+    bytes[length] = '\0';
+    return bytes;
+}
+
 /* ---------------------------------------------------- the late message
 
    The task of 01h, 02f, 02g, 03m, 05h and 07p, each in another I/O model. A
