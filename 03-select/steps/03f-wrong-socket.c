@@ -12,7 +12,7 @@
  *
  *     fd 4: accept
  *     fd 5: accept
- *     fd 4 is readable: recv on fd 5
+ *     fd 4 is ready: recv on fd 5
  */
 #include "step.h"
 #include <sys/select.h>
@@ -35,7 +35,7 @@ static void on_accept(int listener)
 static void read_client(int fd)
 {
     char bytes[1024];
-    LOG("fd %d is readable: recv on fd %d", fd, newest);
+    LOG("fd %d is ready: recv on fd %d", fd, newest);
     ssize_t n = recv(newest, bytes, sizeof bytes, 0);
     LOG("fd %d: recv: %zd bytes", newest, n);
 }
