@@ -1,49 +1,37 @@
 # Lessons on I/O models in C. `make` prints what you can type.
-# Everything goes by pattern: a new lesson or step needs no new line here.
 
-CFLAGS   ?= -O3 -g
-WARNINGS  = -Wall -Wextra -Wshadow -Wpedantic
+# CFLAGS comes last in a command, so that yours wins over OPTIMISE, below.
+CFLAGS  ?= -g
+WARNINGS = -Wall -Wextra -Wshadow -Wpedantic
+COMPILE  = $(CC) -std=gnu11 $(WARNINGS) $(OPTIMISE) $(CFLAGS) -pthread \
+           -MMD -MP -MT $@
 
-# Every .c is a program, but for those with a .h beside them: modules, linked
-# into the programs of their folder that include one; and a patch.c, which a
-# step's script links in, to show what that changes. epoll is Linux's alone,
-# whose C library had aio (07p) in one of its own, librt, until 2021.
-sources  := $(wildcard 0*-*/*.c 0*-*/steps/*.c clients/*.c)
-elsewhere := $(if $(filter Linux,$(shell uname)),,05-epoll/%)
-LDLIBS   ?= $(if $(elsewhere),,-lrt)
-modules  := $(patsubst %.h,%.c,$(wildcard 0*-*/*.h clients/*.h))
-patches  := $(wildcard 0*-*/patch.c)
-programs := $(patsubst %.c,%,$(filter-out $(modules) $(patches) $(elsewhere),\
-            $(sources)))
-tools    := $(filter clients/%,$(programs))
-lessons  := $(patsubst %/server.c,%,$(wildcard 0*-*/server.c))
-steps    := $(foreach s,$(wildcard 0*-*/steps/*.c),$(firstword \
-            $(subst -, ,$(notdir $s))))
-numbers  := $(foreach l,$(lessons),$(firstword $(subst -, ,$l)))
-lesson_of = $(firstword $(subst /, ,$1))
-step_file = $(wildcard 0*-*/steps/$1-*.c)
-server   := $(if $(SERVER),$(abspath $(SERVER)))
+lessons := $(patsubst %/server.c,%,$(wildcard 0*/server.c))
+numbers := $(foreach lesson,$(lessons),$(firstword $(subst -, ,$(lesson))))
+pairs   := $(patsubst %.c,%,$(wildcard 0*/server.c 0*/client.c))
+steps   := $(patsubst %.c,%,$(wildcard 0*/steps/*.c))
+letters := $(foreach step,$(notdir $(steps)),$(firstword $(subst -, ,$(step))))
+tools   := $(addprefix clients/,play load xray models slow-http)
+ftp     := $(patsubst %.c,%,$(wildcard 06-selector/ftp-server.c \
+           06-selector/ftp-client.c))
 
-play      = SERVER='$(server)' clients/play $(if $(STEP),--step) \
-            $(if $(PACE),--pace $(PACE)) $(if $(XRAY),--xray)
-need_bats = command -v bats > /dev/null || { echo 'The tests need bats-core:' \
-            'apt install bats, dnf install bats or brew install bats-core'; \
-            exit 1; }
-# Tests mostly wait, so some files of them run at once, each one's output in
-# one piece (by -O, where make has it), and awk sums them up.
-suites   := $(patsubst tests/%.bats,test-%,$(wildcard tests/*.bats))
-together  = -k -j$(shell expr $$(getconf _NPROCESSORS_ONLN) + 2) \
-            $(if $(filter output-sync,$(.FEATURES)),-O)
-sum_up    = awk '{ print; fflush() } /^1\.\.[0-9]/ { plan += substr($$0, 4) } \
-            /^ok/ { ok++ } /^not ok/ { bad++ } / \# skip/ { skipped++ } \
-            END { printf "%d tests: %d ok, %d skipped, %d failed\n", plan, \
-            ok - skipped, skipped, plan - ok; exit plan == 0 || ok != plan }'
-colour   := $(shell diff --color=auto Makefile Makefile 2> /dev/null && \
-            echo --color=auto)
+# epoll is a part of Linux. Until 2021 aio (07p) was in a library of its own.
+ifeq ($(shell uname),Linux)
+    LDLIBS ?= -lrt
+else
+    pairs := $(filter-out 05-epoll/%,$(pairs))
+    steps := $(filter-out 05-epoll/%,$(steps))
+endif
+programs := $(pairs) $(steps) $(ftp) $(tools)
 
-.PHONY: help all test clean models $(lessons) $(numbers) $(steps)
-.SECONDEXPANSION:
+server := $(if $(SERVER),$(abspath $(SERVER)))
+play    = SERVER='$(server)' clients/play $(if $(STEP),--step) \
+          $(if $(PACE),--pace $(PACE)) $(if $(XRAY),--xray)
+export CC
+
+.PHONY: help all test clean models $(lessons) $(numbers) $(letters)
 .DELETE_ON_ERROR:
+.SUFFIXES:
 
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
@@ -53,38 +41,39 @@ help:
 ##   make 03-select STEP=1       ... waiting for Enter after each sentence
 ##   make 03-select PACE=0.3     ... this many seconds between two lines (0.8);
 ##                               Enter ends a pause
-##   make 03-select XRAY=1       ... with the server's system calls, live: what
-##                               sleeps, what copies, what is refused
+##   make 03-select XRAY=1       ... with the server's system calls: which one
+##                               slept, which one copied, which one failed
 ##   make 03d                    play or run one step of a lesson; XRAY=1, too
-##   make models                 draw the I/O models, from real runs: here, and
-##                               as a page for slides, build/models.svg
-##   clients/xray -- PROGRAM     the calls of any program; -h
-##   clients/load -p 9003        100 clients at once on the server there; -h
-##   clients/slow-http           a web server that takes its time, for curl
-$(lessons): %: %/server %/client $(tools)
+##   make models                 run and draw the I/O models: on the terminal,
+##                               and as a page for slides, build/models.svg
+##   make clients/xray           build a tool: xray shows the system calls of
+##                               any program, clients/xray -- PROGRAM; -h
+##   make clients/load           100 clients at once: clients/load -p 9003; -h
+##   make clients/slow-http      a web server that answers late, for curl
+$(lessons): %: %/server %/client clients/play $(if $(XRAY),clients/xray)
 	@$(play) $@/demo.play
-	@echo
-	@echo 'Next:  $@/server             in one terminal, and'
-	@echo '       $@/client             in another one or two'
-	@echo '       less $@/server.c      its first lines say where to look'
-	@echo '       less $@/README.md     its steps, and what the notes say'
-	@echo '       make diff-$@          what is new since the lesson before'
-	@echo '       make test-$@          what a server has to stand'
+	@clients/next.sh $@
 
-$(numbers): %: $$(firstword $$(filter $$@-$$(PERCENT),$(lessons)))
+# make 03 is make 03-select.
+$(numbers):
+	@$(MAKE) --no-print-directory $(wildcard $@-*)
 
-# 77: the machine lacks what the step is about; a line has said what.
-$(steps): %: $$(basename $$(call step_file,$$*)) $(tools)
-	@if [ -f $<.play ]; then $(play) $<.play; \
-	elif [ -f $<.sh ]; then CC='$(CC)' $<.sh; \
-	else $(if $(XRAY),clients/xray --) $< || [ $$? = 77 ]; fi
-	@[ ! -t 1 ] || printf '\nNext:  less %s.c\n       make diff-%s\n' $< \
-	    $(if $(filter $<,$(filter-out %/01h-late,$(late))),01h-)$@
+# make 03d builds the step with that name, then plays its scene or runs it.
+# Exit status 77: the system lacks what the step is about; a line has said it.
+step = $(basename $(wildcard 0*/steps/$@-*.c))
+$(letters): clients/play $(if $(XRAY),clients/xray)
+	@$(MAKE) -s --no-print-directory $(step)
+	@if [ -f $(step).play ]; then $(play) $(step).play; \
+	elif [ -f $(step).sh ]; then $(step).sh; \
+	else $(if $(XRAY),clients/xray --) $(step) || [ $$? = 77 ]; fi
+	@clients/next.sh $@
+08d: clients/slow-http
 
-# The six programs that do the same task; 77: no tracing here, as it has said.
-late := $(filter $(basename $(foreach s,01h 02f 02g 03m 05h 07p,$(call \
-        step_file,$s))),$(programs))
-models: clients/models $(late)
+# The six programs that do the same task.
+late := 01-blocking/steps/01h-late 02-nonblocking/steps/02f-signal-driven \
+        02-nonblocking/steps/02g-late 03-select/steps/03m-late \
+        05-epoll/steps/05h-io-uring 07-threads-procs/steps/07p-aio
+models: clients/models $(filter $(late),$(steps))
 	@clients/models || [ $$? = 77 ]
 
 ## Compare
@@ -92,19 +81,7 @@ models: clients/models $(late)
 ##   make diff-03c               what a step changed since the one before
 ##   make diff-02d-03k           ... or since any other
 diff-%:
-	@set -- $(call sides,$*); \
-	[ $$# -gt 0 ] || { echo 'No lesson or step $*; there are: $(lessons)$(if \
-	    $(steps), $(steps))'; exit 1; }; \
-	[ $$# -gt 1 ] || { echo '$* is the first of its kind.'; exit; }; \
-	diff -up $(colour) -L $$1 -L $$2 $$1 $$2 || [ $$? = 1 ]
-
-# The two files to compare; one, where nothing is before it; or none.
-sides      = $(or $(call up_to,$(wildcard 0*-*/server.c),$(wildcard \
-             $1/server.c)),$(call up_to,$(wildcard $(dir $(call \
-             step_file,$1))*.c),$(call step_file,$1)),$(call \
-             both,$(foreach s,$(subst -, ,$1),$(call step_file,$s))))
-up_to      = $(if $2,$(shell printf '%s\n' $(sort $1) | grep -B1 -x '$2'))
-both       = $(if $(filter 2,$(words $1)),$1)
+	@clients/diff.sh $*
 
 ## Test (needs bats)
 ##   make test                   build all and test all: two minutes at most
@@ -113,46 +90,54 @@ both       = $(if $(filter 2,$(words $1)),$1)
 ##                               your server in the place of the lesson's
 ##   make tsan-07c               a step under ThreadSanitizer: does it race?
 test: all
-	@$(need_bats)
-	@MAKEFLAGS= $(MAKE) -s $(together) $(suites) SERVER='$(server)' 2>&1 | \
-	    $(sum_up)
+	@SERVER='$(server)' tests/run.sh
 
-test-%: $(tools)
-	@[ -f tests/$*.bats ] || { echo 'No tests of $*; there are:' \
-	    $(basename $(notdir $(wildcard tests/*.bats))); exit 1; }
-	@$(need_bats); MAKEFLAGS= SERVER='$(server)' bats tests/$*.bats
+test-%:
+	@SERVER='$(server)' tests/run.sh $*
 
-# Threads that nobody joins are no mistake in a step that is about them.
 tsan-%:
-	@set -- $(wildcard 0*/steps/$*-*.c) && [ -n "$$1" ] || \
-	    { echo 'No step $*; there are: $(steps)'; exit 1; }; \
-	mkdir -p build && $(CC) -std=gnu11 -O1 -g -fsanitize=thread -pthread \
-	    -o build/tsan-$* "$$1" && \
-	TSAN_OPTIONS="report_thread_leaks=0 $$TSAN_OPTIONS" build/tsan-$*
+	@tests/tsan.sh $*
 
 ## Build
 ##   make all                    everything; CC=clang and CFLAGS=... as usual
-##   make clean                  away with what was built
+##   make clean                  delete what make has built
 all: $(programs)
-
-$(programs): %: %.c $$(call modules_of,$$@)
-	$(CC) -std=gnu11 $(WARNINGS) $(CFLAGS) -pthread -o $@ $(filter %.c,$^) \
-	    $(LDLIBS)
-
-includers := $(shell grep -l '^\#include "' $(sources))
-modules_of = $(if $(filter $1.c,$(includers)),$(filter \
-             $(call lesson_of,$1)/%,$(modules) $(modules:.c=.h)))
-PERCENT   := %
 
 clean:
 	rm -rf build $(programs) $(addsuffix .dSYM,$(programs))
 
-# A name that is none of ours: say what there is.
-unknown := $(filter-out help all test clean models diff-% test-% tsan-% \
-           $(lessons) $(numbers) $(steps) $(programs),$(MAKECMDGOALS))
-ifneq ($(unknown),)
-$(unknown):
-	@echo "There is no '$@' here. Lessons: $(lessons)$(if \
-	    $(steps),; steps: $(steps)). All commands: make"
+# A program is one .c file and the modules that it includes: these objects.
+SELECTOR := build/06-selector/selector.o
+CO       := $(addprefix build/08-coroutines/,co.o co-io.o co-stack.o co-swap.o)
+FTP      := $(patsubst %,build/06-selector/ftp-%.o,session commands transfer \
+            tree)
+06-selector/server 06-selector/client: $(SELECTOR)
+$(filter 06-selector/steps/06b-% 06-selector/steps/06c-% \
+    06-selector/steps/06d-%,$(steps)): $(SELECTOR)
+06-selector/ftp-server: $(SELECTOR) $(FTP)
+$(filter 08-coroutines/%,$(pairs) $(steps)): $(CO)
+clients/xray: $(addprefix build/clients/,trace.o page.o figure.o run.o)
+clients/models: $(addprefix build/clients/,trace.o page.o figure.o run.o)
+
+# A server's loop over bytes is to work on many of them at once: -O3. A step is
+# read more often than run: it compiles fast, and a debugger shows each line.
+OPTIMISE = -O1
+%/server build/0%: OPTIMISE = -O3
+$(steps): OPTIMISE = -O0
+%/05f-cost %/08f-cost: OPTIMISE = -O3
+
+$(programs): %: %.c
+	@mkdir -p build/$(@D)
+	$(COMPILE) -MF build/$@.d -o $@ $< $(filter %.o,$^) $(LDLIBS)
+
+build/%.o: %.c
+	@mkdir -p $(@D)
+	$(COMPILE) -MF $(@:.o=.d) -c -o $@ $<
+
+-include $(wildcard build/*/*.d build/*/*/*.d)
+
+# A name that the kit does not have.
+.DEFAULT:
+	@echo "There is no '$@' here. Lessons: $(lessons); steps:" \
+	    "$(letters). All commands: make"
 	@exit 1
-endif

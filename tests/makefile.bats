@@ -53,12 +53,14 @@ make_() {
     run -0 make_ diff-01-blocking
     same "01-blocking is the first of its kind." "$output"
     run -2 make_ diff-04-pool
-    contains "$output" "No lesson or step 04-pool; there are: 01-blocking"
+    contains "$output" "no lesson or step '04-pool'. Lessons: 01-blocking"
     run -2 make_ diff-03zz
     run -2 make_ 03zz
     contains "$output" "There is no '03zz' here"
     run -2 make_ test-03
-    contains "$output" "No tests of 03; there are:"
+    contains "$output" "There are no tests of 03. Try: 01-blocking"
+    run -2 make_ tsan-03zz
+    contains "$output" "There is no step '03zz'. Steps: 01a"
 }
 
 # A bats that only says what it was asked for, or what TAP it is given.
@@ -115,27 +117,29 @@ fake_bats() {
     contains "$output" "/nowhere/server: no program there"
 }
 
-# A small kit of its own, so that nothing is touched here.
+# A small kit of its own, so that nothing is touched here: one lesson, two
+# steps. A program of another system's library is none of it.
 small_kit() {
     mkdir -p "$BATS_TEST_TMPDIR/kit"
     cd "$BATS_TEST_TMPDIR/kit"
     cp "$ROOT/Makefile" .
     mkdir clients 06-six 06-six/steps
-    cp "$ROOT/clients/play.c" clients/
-    echo 'int six(void);' > 06-six/six.h
-    echo 'int six(void) { return 6; }' > 06-six/six.c
-    printf '%s\n' '#include <stdio.h>' '#include "six.h"' \
-        'int main(void) { printf("06-six %d\n", six()); return 0; }' \
+    cp "$ROOT"/clients/*.[ch] "$ROOT"/clients/*.sh clients/
+    printf '%s\n' '#include <stdio.h>' \
+        'int main(void) { printf("06-six %d\n", 6); return 0; }' \
         > 06-six/server.c
     cp 06-six/server.c 06-six/client.c
-    sed 's/"six.h"/"..\/six.h"/' 06-six/server.c > 06-six/steps/06b-step.c
+    printf 'run server\nsee "06-six 6"\nexpect exit 0\n' > 06-six/demo.play
+    echo '#define SIX 6' > 06-six/steps/step.h
+    sed 's/6);/SIX);/; 1i #include "step.h"' 06-six/server.c \
+        > 06-six/steps/06b-step.c
     printf 'run 06b-step\nsee "06-six 6"\nexpect exit 0\n' \
         > 06-six/steps/06b-step.play
-    sed 's/"six.h"/"..\/six.h"/; s/return 0/return (0)/' 06-six/server.c \
+    sed 's/return 0/return (0)/' 06-six/steps/06b-step.c \
         > 06-six/steps/06c-alone.c
 }
 
-@test "a new lesson, step or module needs no new line in the Makefile" {
+@test "a new lesson or step needs no new line in the Makefile" {
     small_kit
     run -0 make -s all 3>&-
     same '' "$output" # no warning either
@@ -152,11 +156,52 @@ small_kit() {
     contains "$output" "+++ 06-six/steps/06b-step.c"
     run -0 make -s diff-06b 3>&-
     same "06b is the first of its kind." "$output"
+    sed -i 's/6/7/' 06-six/steps/step.h # a header that both include
+    run -0 make -s 06c 3>&-
+    same "06-six 7" "$output"
 }
 
-@test "make clean takes away all that make all has made" {
+@test "make builds no more than what was asked for, and each thing once" {
+    local built
     small_kit
-    echo 'int main(void) { return 0; }' > clients/play.c
+    run -0 make 06-six 3>&-
+    built=$(grep -c '^cc ' <<< "$output")
+    [ "$built" -lt 12 ] || { echo "$built compilations: $output"; return 1; }
+    [ ! -e clients/xray ] # that takes XRAY=1
+    [ ! -e 06-six/steps/06b-step ]
+    make -s all 3>&-
+    touch 06-six/steps/06b-step.c
+    run -0 make all 3>&-
+    same 1 "$(grep -c '^cc ' <<< "$output")" "compilations after one change"
+    run -0 make all 3>&-
+    same 0 "$(grep -c '^cc ' <<< "$output")" "compilations after none"
+}
+
+@test "a program links the modules that it includes, and no others" {
+    local program object module main
+    cd "$ROOT"
+    for program in clients/play clients/xray clients/models clients/load \
+        06-selector/server 06-selector/client 06-selector/ftp*server \
+        06-selector/ftp*client 08-coroutines/server; do
+        [ -e "$program.c" ] || continue
+        run -0 make -n -W "$program.c" "$program" 3>&-
+        main=$(grep -- " -o $program " <<< "$output")
+        # every header that it includes, directly or not, has its object
+        for module in $(sed -n '2,$s/^\(.*\)\.h:$/\1/p' "build/$program.d"); do
+            [ ! -e "$module.c" ] || contains "$main" "build/$module.o"
+        done
+        for object in $(grep -o 'build/[^ ]*\.o' <<< "$main"); do
+            module=${object#build/} module=${module%.o}
+            # a module's own modules may stand behind it
+            grep -qlF "${module##*/}.h\"" "$program.c" "${program%/*}"/*.[ch] ||
+                [ "$module" != "${module#*selector-}" ] ||
+                { echo "$program links $object"; return 1; }
+        done
+    done
+}
+
+@test "make clean deletes all that make all has made" {
+    small_kit
     find . -type f | sort > ../before
     make -s all 3>&-
     make -s clean 3>&-
@@ -165,11 +210,10 @@ small_kit() {
 
 @test "make test says how to get bats where it is missing" {
     small_kit
-    echo 'int main(void) { return 0; }' > clients/play.c
-    make -s clients/play 3>&-
     mkdir ../bin
     mkdir tests && touch tests/06-six.bats
-    for tool in make sh ls tr grep head sed cc env uname diff; do
+    cp "$ROOT/tests/run.sh" tests/
+    for tool in make sh ls tr grep head sed cc env uname diff dirname; do
         ln -s "$(command -v "$tool")" "../bin/$tool"
     done
     run -2 env PATH="$BATS_TEST_TMPDIR/bin" make -s test-06-six 3>&-

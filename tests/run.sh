@@ -1,0 +1,38 @@
+#!/bin/sh
+# Run the tests: all files of them, several at once, or the one that is named.
+#
+#     tests/run.sh [NAME]     `make test`, `make test-03-select`
+#
+# The tests mostly wait, so more files run at once than there are cores. What
+# a file prints comes in one piece, when the file has ended, and one line with
+# the sums ends it all. Exit status 0: all tests passed or were skipped.
+
+cd "$(dirname "$0")/.." || exit 1
+command -v bats > /dev/null || {
+    echo 'The tests need bats-core: apt install bats, dnf install bats or' \
+        'brew install bats-core'
+    exit 1
+}
+if [ $# -gt 0 ]; then
+    [ -f "tests/$1.bats" ] && exec bats "tests/$1.bats"
+    echo "There are no tests of $1. Try: $(cd tests && ls -- *.bats |
+        sed 's/\.bats$//' | tr '\n' ' ')"
+    exit 1
+fi
+
+out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT || exit 1
+trap 'exit 1' HUP INT TERM
+at_once=$(($(getconf _NPROCESSORS_ONLN) + 2))
+ls tests/*.bats | sed 's,^tests/,,' | xargs -P $at_once -I FILE sh -c \
+    'bats "tests/$1" > "$2/$1" 2>&1; echo "$2/$1"' run FILE "$out" |
+    while read -r file; do cat "$file"; done |
+    awk '{ print; fflush() }
+        /^1\.\.[0-9]/ { plan += substr($0, 4) }
+        /^ok/ { ok++ }
+        /^not ok/ { bad++ }
+        / # skip/ { skipped++ }
+        END {
+            printf "%d tests: %d ok, %d skipped, %d failed\n", plan,
+                ok - skipped, skipped, plan - ok
+            exit plan == 0 || ok != plan
+        }'
