@@ -118,6 +118,7 @@ $(filter 06-selector/steps/06b-% 06-selector/steps/06c-% \
 $(filter 08-coroutines/%,$(pairs) $(steps)): $(CO)
 TRACE    := $(patsubst %,build/clients/%.o,trace calls tracee constants \
             timeline figure figure-svg svg)
+clients/load: $(addprefix build/clients/,latency.o report.o stream.o)
 clients/xray: $(TRACE) build/clients/summary.o
 clients/models: $(TRACE) build/clients/figure-text.o
 

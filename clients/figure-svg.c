@@ -301,8 +301,8 @@ static bool draw_arrow(struct figure *f, const char *class, int lane,
 {
     double x = x_of(f, ms), app = f->lanes[lane].app;
     double kernel = f->lanes[lane].kernel;
-    double from = lane == 0 ? kernel : kernel + KERNEL; /* below lane 0 the */
-    double to = lane == 0 ? app + APP : app;       /* kernel is above the app */
+    double from = lane == 0 ? kernel : kernel + KERNEL; /* in other lanes, */
+    double to = lane == 0 ? app + APP : app; /* the kernel is above the app */
     if (!is_free(f, x - 3, x + 3))
         return false;
     use(f, x - 4, x + 4);

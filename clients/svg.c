@@ -23,17 +23,17 @@ static const struct {
     { ".request", "fill:#9a6400", "fill:#f0b429" },  /* unread */
     { ".hatch", "stroke:#b9ae95", "stroke:#6b6251" },
     { ".edge", "stroke:#b9ae95", "stroke:#6b6251" }, /* asleep */
-    { ".message", "fill:#0067a5", "fill:#4aa8e0" },  /* unread; a wait for it */
+    { ".message", "fill:#0067a5", "fill:#4aa8e0" },  /* unread; wait for it */
     { ".over", "fill:#fff", "fill:#06121c" },        /* text on "message" */
-    { ".others", "fill:#a9cfe8", "fill:#2c5a7a" },   /* a wait for requests */
+    { ".others", "fill:#a9cfe8", "fill:#2c5a7a" },   /* wait for others */
     { ".upon", "fill:#0b2a40", "fill:#e6f3fc" },     /* text on "others" */
-    { ".time", "fill:#c9cfd6", "fill:#4a5361" },     /* a wait for time */
+    { ".time", "fill:#c9cfd6", "fill:#4a5361" },     /* wait for time */
     { ".copy", "fill:#00794f", "fill:#35d09c" },
     { ".refused", "stroke:#c8400a", "stroke:#ff8a57" }, /* a mark for it */
     { ".refusal", "fill:#c8400a", "fill:#ff8a57" },     /* a text about it */
     { ".signal", "fill:#9b2d7c", "fill:#f08bd0" },
     { ".call", "fill:#5a6675", "fill:#a3afbf" },     /* a call's arrows */
-    { ".comes", "stroke:#0067a5", "stroke:#4aa8e0" }, /* a message arrives */
+    { ".comes", "stroke:#0067a5", "stroke:#4aa8e0" }, /* message */
     { ".rule", "stroke:#c3cad3", "stroke:#3a4452" },
 };
 

@@ -23,8 +23,8 @@
 #include <sys/types.h>
 
 enum {
-    MOST_EVENTS = 10000, /* a timeline keeps these (4 MB) and counts the rest */
-    MOST_LANES = 8,      /* it shows these threads and counts the rest */
+    MOST_EVENTS = 10000, /* a timeline keeps them (4 MB); it counts the rest */
+    MOST_LANES = 8,      /* threads that it shows; it counts the rest */
 };
 
 enum span_kind {
@@ -73,7 +73,7 @@ struct timeline {
     long message_size;      /* bytes */
     int n_lanes, n_hidden;  /* threads that are shown, and not shown */
     int requests, early;    /* read in all; and before the message arrived */
-    double longest_unread;  /* ms: the longest time that a request was unread */
+    double longest_unread;  /* ms: that a request has been unread */
     int calls, eagain_count; /* I/O calls since the start, without close();
                                those of them that returned EAGAIN */
     int signals;            /* delivered, without SIGCHLD */
