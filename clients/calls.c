@@ -304,7 +304,7 @@ static void result_select(struct text *to, const struct call *c)
 {
     add_sets(to, c, "");
     if (c->result == 0)
-        add(to, "nobody");
+        add(to, "0 ready");
 }
 
 /* "3 in, 4 out": the entries of poll()'s array that have a result. */
@@ -313,7 +313,7 @@ static void result_poll(struct text *to, const struct call *c)
     struct pollfd fds[SOME_FDS];
     size_t n = read_pollfds(c, fds);
     if (c->result == 0)
-        add(to, "nobody");
+        add(to, "0 ready");
     else if (c->result > NAMED_FDS || c->arguments[1] > SOME_FDS)
         add(to, "%ld fds", c->result);
     else

@@ -393,8 +393,7 @@ void text_legend(FILE *out, bool colours)
     put(&g, 3, 0, "●", COPY_COLOUR);
     put(&g, 3, 2, "data is copied           × refused: EAGAIN", PLAIN);
     put(&g, 4, 0, "1", PLAIN);
-    put(&g, 4, 2, "so many have come, and lie there   ┊ the message comes",
-        PLAIN);
+    put(&g, 4, 2, "how many are unread      ┊ the message arrives", PLAIN);
     print_row(out, &g, 0, "application", colours);
     print_row(out, &g, 1, "", colours);
     print_row(out, &g, 2, "kernel", colours);

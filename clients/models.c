@@ -128,7 +128,7 @@ static bool run_model(struct model *m)
     char *error = m->timeline.error;
     m->timeline = (struct timeline){ .name = m->name, .has_message = true };
     current = &m->timeline;
-    snprintf(exit_status, sizeof exit_status, "before it began");
+    snprintf(exit_status, sizeof exit_status, "before its exec");
     if (access(m->program, X_OK) < 0) {
         snprintf(error, TEXT, "%s: %s", m->program, strerror(errno));
         return false;
@@ -140,7 +140,7 @@ static bool run_model(struct model *m)
     timeline_build(&m->timeline);
     if (error[0] == '\0' && (m->timeline.message_fd < 0 ||
                              m->timeline.received < 0))
-        snprintf(error, TEXT, "no message came to it");
+        snprintf(error, TEXT, "it received no message");
     return error[0] == '\0' || strcmp(exit_status, "exit 77") == 0;
 }
 
@@ -166,7 +166,7 @@ static void add_sleep(struct sleep *sleeps, int *n, int lane, const char *call,
         *s = (struct sleep){ .lane = lane };
         snprintf(s->call, sizeof s->call, "%s", call);
         snprintf(s->thread, sizeof s->thread, lane == 0 ? "main" :
-                 lane == MOST_LANES ? "nobody" : "thread %d", lane + 1);
+                 lane == MOST_LANES ? "kernel" : "thread %d", lane + 1);
         (*n)++;
     }
     s->ms += ms;
@@ -256,15 +256,16 @@ static void print_table(void)
     printf("%-14s%-9s%-21s", "", "", "");
     for (int k = 0; k < COLUMNS; k++)
         printf("%*s", columns[k].width, columns[k].upper);
-    printf("\n%-14s%-9s%-21s", "", "who", "sleeps in");
+    printf("\n%-14s%-9s%-21s", "", "thread", "sleeps in");
     for (int k = 0; k < COLUMNS; k++)
         printf("%*s", columns[k].width, columns[k].lower);
     printf("\n");
     for (int i = 0; i < MODELS; i++)
         print_row(&models[i]);
-    printf("Done early: requests read before the message came. Worst wait: ms "
-           "that one lay\nunread. Calls: those that xray tells of, since 0 "
-           "ms, but for close().\nAt 250 ms the requests' sender closes.\n");
+    printf("Done early: requests that were read before the message arrived. "
+           "Worst wait: the\nlongest time, in ms, that a request was unread. "
+           "Calls: those that xray reports,\nfrom 0 ms on, without close(). "
+           "At 250 ms the sender of the requests closes.\n");
 }
 
 /* ------------------------------------------------------------ the page */
@@ -304,16 +305,15 @@ static void draw_row(FILE *out, const struct model *m, double y)
 static void draw_table(FILE *out, double y)
 {
     cell(out, "note", PROGRAM, y, "program");
-    cell(out, "note", THREAD, y, "who sleeps, where, how long");
+    cell(out, "note", THREAD, y, "which thread sleeps in which call, how long");
     for (int k = 0; k < COLUMNS; k++)
         cell(out, "note", columns[k].x, y, columns[k].title);
     for (int i = 0; i < MODELS; i++)
         draw_row(out, &models[i], y += ROW);
-    cell(out, "dim", 0, y + 34, "Done meanwhile: requests read "
-         "before the message came. Longest wait: ms that one of them "
-         "lay unread. Calls: since 0 ms, but for close(); each takes some "
-         "0.05 ms more as it is watched. At 250 ms the requests' sender "
-         "closes.");
+    cell(out, "dim", 0, y + 34, "Done meanwhile: requests that were read "
+         "before the message arrived. Longest wait: ms that a request was "
+         "unread. Calls: from 0 ms on, without close(); tracing adds some "
+         "0.05 ms to each. At 250 ms the sender of the requests closes.");
 }
 
 /* How high the row of the figures I and I + 1 is. */
@@ -396,8 +396,8 @@ int main(int argc, char **argv)
     double to = 0;
     bool failed = false;
     if (argc > 1)
-        errx(2, "it takes no arguments, not '%s'\nusage: models   (it writes "
-             "%s, too)", argv[1], file);
+        errx(2, "'%s' is not an option\nusage: clients/models   (it draws on "
+             "the terminal and in %s)", argv[1], file);
     change_to_kit(argv[0]);
     for (int i = 0; i < MODELS; i++) {
         failed |= !run_model(&models[i]);

@@ -80,7 +80,7 @@ static void print_sleeps(FILE *out, pid_t tid)
         if (t->tid == tid && t->slept > 0)
             fprintf(out, "  %d %-15s %9ld %11.1f ms%s\n", tid, t->name,
                     t->slept, t->asleep_ms,
-                    t->unfinished ? ", to its end" : "");
+                    t->unfinished ? ", until it ended" : "");
     }
 }
 

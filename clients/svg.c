@@ -139,8 +139,8 @@ void svg_legend(FILE *out, bool has_message, double x, double y)
         { "copy", "data is copied", "data is copied", BAR },
         { "refusal", "refused: EAGAIN", "refused: EAGAIN", BAR },
         { "signal", "signal", "signal", BAR },
-        { "request", "lies unread", NULL, LINE },
-        { "comes", "the message comes", NULL, DASHES },
+        { "request", "unread", NULL, LINE },
+        { "comes", "the message arrives", NULL, DASHES },
     };
     for (size_t i = 0; i < sizeof items / sizeof *items; i++) {
         const char *text = has_message ? items[i].text : items[i].without;
