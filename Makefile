@@ -118,8 +118,8 @@ $(filter 06-selector/steps/06b-% 06-selector/steps/06c-% \
 $(filter 08-coroutines/%,$(pairs) $(steps)): $(CO)
 TRACE    := $(patsubst %,build/clients/%.o,trace calls tracee constants \
             timeline figure figure-svg svg)
-clients/load: $(addprefix build/clients/,latency.o report.o stream.o)
-clients/xray: $(TRACE) build/clients/summary.o
+clients/load: $(patsubst %,build/clients/load-%.o,latency report stream)
+clients/xray: $(TRACE) build/clients/xray-summary.o
 clients/models: $(TRACE) build/clients/figure-text.o
 
 # A server's loop over bytes is to work on many of them at once: -O3. A step is

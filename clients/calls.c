@@ -71,14 +71,16 @@ static void add_timespec(struct text *to, const struct call *c, uint64_t at)
         add_ms(to, (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6);
 }
 
+#ifdef SYS_select
 static void add_timeval(struct text *to, const struct call *c, uint64_t at)
 {
     struct timeval t;
     if (read_memory(c->tid, at, &t, sizeof t))
         add_ms(to, (double)t.tv_sec * 1e3 + (double)t.tv_usec / 1e3);
 }
+#endif
 
-/* "3, 4, 5 readable", of an fd_set at this address, which ends before N. */
+/* "3, 4, 5 readable": the fds below N in the fd_set at this address. */
 static void add_set(struct text *to, const struct call *c, uint64_t at, int n,
                     const char *what)
 {

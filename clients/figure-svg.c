@@ -112,7 +112,7 @@ static bool put_in_box(struct figure *f, double x, double y, double width,
 }
 
 /* Two lines of text to the right of X in a kernel's lane. False: they would
-   reach LIMIT, where the next thing is, or the text before them. */
+   reach LIMIT, where the next thing is, or cover the text before them. */
 static bool put_behind(struct figure *f, int lane, double x, double limit,
                        const char *class, const char *first,
                        const char *second)

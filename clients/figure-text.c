@@ -190,7 +190,7 @@ static void put_copy(struct grid *g, const struct span *s)
     put_copy_arrow(g, s);
 }
 
-/* The less there is of a kind, the later it comes, so that it stays. */
+/* What comes later covers what is there, so the rare kinds come last. */
 static void put_spans(struct grid *g, const struct timeline *t)
 {
     put_spans_of(g, t, WAIT_TIME, put_wait);

@@ -29,9 +29,9 @@
  * Look at on_ready(): a client reads and sends in turn, so a message may be
  * larger than all the buffers between the client and the server.
  */
-#include "latency.h"
-#include "report.h"
-#include "stream.h"
+#include "load-latency.h"
+#include "load-report.h"
+#include "load-stream.h"
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <err.h>

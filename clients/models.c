@@ -81,7 +81,7 @@ static _Noreturn void exec_program(const struct model *m, int gate, int errors)
     if (wait_for_tracer(gate) < 0)
         _exit(NOT_ALLOWED);
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL); /* trace() blocks SIGALRM */
+    sigprocmask(SIG_SETMASK, &none, NULL); /* trace() has blocked SIGALRM */
     for (int fd = 3; fd < FDS; fd++)
         close(fd); /* so that its sockets have the same fds in each run */
     execl(m->program, m->program, m->part, NULL);
@@ -305,15 +305,18 @@ static void draw_row(FILE *out, const struct model *m, double y)
 static void draw_table(FILE *out, double y)
 {
     cell(out, "note", PROGRAM, y, "program");
-    cell(out, "note", THREAD, y, "which thread sleeps in which call, how long");
+    cell(out, "note", THREAD, y,
+         "which thread sleeps in which call, and how long");
     for (int k = 0; k < COLUMNS; k++)
         cell(out, "note", columns[k].x, y, columns[k].title);
     for (int i = 0; i < MODELS; i++)
         draw_row(out, &models[i], y += ROW);
-    cell(out, "dim", 0, y + 34, "Done meanwhile: requests that were read "
-         "before the message arrived. Longest wait: ms that a request was "
-         "unread. Calls: from 0 ms on, without close(); tracing adds some "
-         "0.05 ms to each. At 250 ms the sender of the requests closes.");
+    cell(out, "dim", 0, y + 30, "Done meanwhile: requests that were read "
+         "before the message arrived. Longest wait: the longest time, in ms, "
+         "that a request was unread.");
+    cell(out, "dim", 0, y + 52, "Calls: from 0 ms on, without close(); "
+         "tracing adds some 0.05 ms to each. At 250 ms the sender of the "
+         "requests closes.");
 }
 
 /* How high the row of the figures I and I + 1 is. */

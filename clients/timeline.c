@@ -27,8 +27,8 @@ struct builder {
     size_t n_arrivals;     /* the first spans of the timeline are these */
 };
 
-/* The array with room for one more than N elements: it doubles at each power
-   of 2. */
+/* Make room for one more element than the N that are there: when N is a power
+   of 2, the array doubles. Returns the array. */
 static void *grow(void *array, size_t n, size_t size)
 {
     if ((n & (n - 1)) != 0)

@@ -2,10 +2,10 @@
  * trace: report the I/O calls of a program as events, by ptrace(2): what did
  * each call do with its time: sleep, copy data, or refuse?
  *
- * The kernel says whether a call slept; nobody guesses it from how long the
- * call took. The kernel counts how often a thread gives up the CPU by itself
- * (voluntary_ctxt_switches in proc(5)). The count grows during a call that
- * sleeps, and by one more when ptrace stops the thread at the call's end.
+ * The kernel says whether a call slept; trace() does not guess it from the
+ * time that the call took. The kernel counts how often a thread gives up the
+ * CPU by itself (voluntary_ctxt_switches in proc(5)). The count grows during a
+ * call that sleeps, and by one more when ptrace stops the thread at its end.
  *
  * trace() reports: calls on sockets, pipes, terminals and other streams of the
  * kernel; calls that wait for them (select, poll, epoll, io_uring, futex,
@@ -61,14 +61,14 @@ typedef void event_handler(const struct event *event);
 
 /* Trace process PID and all threads and processes that it starts, from its
    next exec on, until the last of them has ended. PID is in wait_for_tracer()
-   at the other end of the pipe; GATE is the end to write to, and is closed.
+   at the other end of a pipe. GATE is the end to write to; trace() closes it.
    Returns 0. Where the system does not allow ptrace, returns -1 and sets errno
    (EPERM: not permitted; ENOENT: no usable /proc; ENOSYS: not Linux), and so
    does wait_for_tracer(); then PID is not traced. */
 int trace(pid_t pid, int gate, event_handler *on_event);
 
 /* In the process to be traced, before its exec: wait until trace() is ready.
-   GATE is the end of the pipe to read from, and is closed. Returns 0, or -1
+   GATE is the end of the pipe to read from; this closes it. Returns 0, or -1
    with errno set as trace() does. */
 int wait_for_tracer(int gate);
 

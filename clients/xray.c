@@ -37,10 +37,10 @@
  * the program cannot run; 2 wrong usage; 1 another error.
  */
 #include "figure-svg.h"
-#include "summary.h"
 #include "svg.h"
 #include "timeline.h"
 #include "trace.h"
+#include "xray-summary.h"
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -102,8 +102,8 @@ static void print_call(const struct event *e)
         fprintf(out, ": %s", e->detail);
 }
 
-/* Of the main thread's end we print only the signal that caused it: an exit
-   status is COMMAND's own, and ours. */
+/* The end of the main thread is printed only if a signal caused it: its exit
+   status is the exit status of xray. */
 static bool is_printed(const struct event *e)
 {
     return !e->is_log && e->kind != ALL_ENDED &&
@@ -177,8 +177,9 @@ static void leave_command(int gate)
             close(fd);
 }
 
-/* Start the tracer. It is a grandchild, and soon no relation of ours: COMMAND,
-   which we become, must not have a child that it has not made. */
+/* Start the tracer as a grandchild. Its parent ends at once, so the tracer is
+   no child of this process, which becomes COMMAND: COMMAND must not find a
+   child that it did not make. */
 static void start_tracer(int gate)
 {
     pid_t command = getpid(), child = fork();

@@ -1,13 +1,13 @@
 /*
- * stream: the bytes that load's clients send, and the answers to them.
+ * load-stream: the bytes that load's clients send, and the answers to them.
  *
  * Each client sends slices of one pattern, from a place of its own. The length
  * of the pattern is a prime, so no message is like the one before: bytes that
  * are lost, sent twice, swapped or another client's differ from the right
  * ones. And load need not keep what it has sent.
  */
-#ifndef STREAM_H
-#define STREAM_H
+#ifndef LOAD_STREAM_H
+#define LOAD_STREAM_H
 
 enum { PERIOD = 65537 }; /* bytes of the pattern: a prime above 64 KiB */
 

@@ -1,7 +1,8 @@
 /*
- * latency: how long answers took: a log-linear histogram. See latency.h.
+ * load-latency: a log-linear histogram of how long answers took. See
+ * load-latency.h.
  */
-#include "latency.h"
+#include "load-latency.h"
 
 enum {
     STEP_BITS = 5, /* 32 buckets for each power of two: to 3% */

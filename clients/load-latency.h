@@ -1,10 +1,10 @@
 /*
- * latency: how long answers took: a histogram, small, and as exact for 10 us
- * as for 10 s. Each power of two has 32 buckets, so an answer's bucket tells
- * its time to about 3%.
+ * load-latency: a histogram of how long load's answers took. It is small, and
+ * as exact for 10 us as for 10 s: each power of two has 32 buckets, so a
+ * bucket tells the time of its answers to about 3%.
  */
-#ifndef LATENCY_H
-#define LATENCY_H
+#ifndef LOAD_LATENCY_H
+#define LOAD_LATENCY_H
 
 /* Add one answer, which took so many nanoseconds (0 or more). */
 void latency_add(long long ns);

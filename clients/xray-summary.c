@@ -1,8 +1,7 @@
 /*
- * summary: how often a program called what, and how long it slept in it. See
- * summary.h.
+ * xray-summary: count calls, and print a table of them. See xray-summary.h.
  */
-#include "summary.h"
+#include "xray-summary.h"
 #include <err.h>
 #include <stdlib.h>
 #include <string.h>

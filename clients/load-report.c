@@ -1,8 +1,8 @@
 /*
- * report: the result of load, as text or JSON. See report.h.
+ * load-report: the result of load, as text or JSON. See load-report.h.
  */
-#include "report.h"
-#include "latency.h"
+#include "load-report.h"
+#include "load-latency.h"
 #include <stdio.h>
 
 /* How many digits after the point: 0.042, 1.92, 45.6, 5963. */

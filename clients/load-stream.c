@@ -1,8 +1,8 @@
 /*
- * stream: the bytes that load's clients send, and the answers to them. See
- * stream.h.
+ * load-stream: the bytes that load's clients send, and the answers to them.
+ * See load-stream.h.
  */
-#include "stream.h"
+#include "load-stream.h"
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>

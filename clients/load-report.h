@@ -1,9 +1,9 @@
 /*
- * report: the result of load, as two or three lines of text, or as one line of
- * JSON. latency.h has the latencies.
+ * load-report: the result of load, as two or three lines of text, or as one
+ * line of JSON. The latencies in it are those of load-latency.h.
  */
-#ifndef REPORT_H
-#define REPORT_H
+#ifndef LOAD_REPORT_H
+#define LOAD_REPORT_H
 
 struct result {
     int clients, messages, size, idle; /* as asked for: see load's options */
