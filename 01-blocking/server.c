@@ -4,21 +4,24 @@
  *     make 01-blocking                     watch it play a scene
  *     01-blocking/server [-p PORT] [-q]    or run it by itself
  *
- * Look at serve_client(): a conversation told from its start to its end, and
- * asleep in recv() whenever the client thinks. So are we for all the others.
+ * Look at serve_client(): it serves one client from the first byte to the last
+ * and sleeps in recv() while the client thinks. All other clients wait.
  * The notes: 一. blocking IO, put right.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LESSON "01-blocking"
@@ -27,25 +30,48 @@
 
 enum {
     DEFAULT_PORT = 9001,
-    BUFFER_SIZE = 64 * 1024, /* bytes: the most that one read takes */
+    BACKLOG = 4096, /* clients that may wait for accept(); the kernel has a
+                       limit of its own, net.core.somaxconn on Linux */
+    BUFFER_SIZE = 64 * 1024, /* bytes: one recv() takes no more than this */
 };
 
 static bool quiet;
 
-/* A line of the log: where in this file, and what happened there. */
+/* A log line: its place in this file, and what happened there. */
 #define LOG(format, ...) \
     ((void)(quiet || printf("%s:%d: " format "\n", \
                             __FILE__, __LINE__, __VA_ARGS__)))
 
-/* SIGINT and SIGTERM: the kernel takes back every socket and all memory, so
-   this may interrupt anything (both calls are async-signal-safe). */
+/* SIGINT and SIGTERM. The kernel takes back all sockets and memory, so the
+   handler may interrupt anything; it calls only functions that are safe there
+   (signal-safety(7)). If the log is a full pipe that nobody reads, write()
+   would block: poll() tells, and the process ends without "bye". */
 static void say_bye(int signal_number)
 {
+    struct pollfd log = { .fd = STDOUT_FILENO, .events = POLLOUT };
     (void)signal_number;
-    _exit(write(STDOUT_FILENO, "bye\n", 4) == 4 ? 0 : 1);
+    if (poll(&log, 1, 0) == 1 && write(STDOUT_FILENO, "bye\n", 4) < 4)
+        _exit(1);
+    _exit(0);
 }
 
-/* Listen on 127.0.0.1 and say so; port 0 is any free one. */
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
+}
+
+/* usleep() is not in POSIX any more. */
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -59,24 +85,23 @@ static int listen_on(int port)
         err(1, "socket");
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
     if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, SOMAXCONN) < 0)
+        listen(listener, BACKLOG) < 0)
         errx(1, "bind and listen, port %d: %s; another server? "
              "-p 0 takes any free port", port, strerror(errno));
     getsockname(listener, (struct sockaddr *)&address, &size);
-    printf(LESSON ": listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+    printf("%s: listening on 127.0.0.1:%d\n", LESSON, ntohs(address.sin_port));
     return listener;
 }
 
-/* a-z become A-Z, every other byte stays. There is no if in the loop, so the
-   compiler can work on 16 bytes at once instead of guessing at each. (Inlined
-   into main(), which runs but once, gcc does not take that trouble.) */
+/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* Send all of it. send() waits for room, but may still stop half-way. */
+/* Send all bytes. send() blocks until there is room, and a signal may still
+   stop it half-way. Returns false, with errno, when the connection is gone. */
 static bool send_all(int fd, const char *bytes, size_t length)
 {
     for (size_t sent = 0; sent < length;) {
@@ -89,7 +114,7 @@ static bool send_all(int fd, const char *bytes, size_t length)
     return true;
 }
 
-/* One client, from its first byte to its last. */
+/* Serve one client from its first byte to its last. */
 static void serve_client(int fd, const char *name)
 {
     char buffer[BUFFER_SIZE];
@@ -117,7 +142,8 @@ static void serve_client(int fd, const char *name)
     close(fd);
 }
 
-static int number(const char *text, int least, int most)
+/* An option's number, from LEAST to MOST. */
+static int parse_number(const char *text, int least, int most)
 {
     char *end;
     long n = strtol(text, &end, 10);
@@ -133,15 +159,16 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:q")) != -1)
         switch (option) {
-        case 'p': port = number(optarg, 0, 65535); break;
+        case 'p': port = parse_number(optarg, 0, 65535); break;
         case 'q': quiet = true; break;
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, USAGE);
+        errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
 
+    open_standard_fds();
     setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
     signal(SIGINT, say_bye);
     signal(SIGTERM, say_bye);
     int listener = listen_on(port);
@@ -155,7 +182,7 @@ int main(int argc, char **argv)
         int fd = accept(listener, (struct sockaddr *)&peer, &size);
         if (fd < 0) {
             LOG("accept: %s", strerror(errno));
-            usleep(10000); /* no fd, no memory: a nap is better than a spin */
+            sleep_ms(10); /* no fd, no memory: try again, but not at once */
             continue;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LESSON "02-nonblocking"
@@ -33,13 +34,30 @@ enum {
 
 static double pi; /* as far as the other work has got */
 
-/* A recv() or send() returned this and there is no going on: 0, or -1. */
+/* recv() returned 0 or -1, or send() returned -1: the connection has ended. */
 static _Noreturn void server_gone(ssize_t result)
 {
     errx(1, "the server has gone: %s",
          result == 0 ? "end of file" : strerror(errno));
 }
 
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
+}
+
+/* usleep() is not in POSIX any more. */
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+/* After a call on a non-blocking socket: is it worth trying again later? */
 static bool not_now(void)
 {
     return errno == EAGAIN || errno == EINTR;
@@ -103,21 +121,22 @@ static int begin_connect(int port)
     return fd;
 }
 
-/* Wait for what is typed: a line at a terminal, a block from a pipe; 0 is its
-   end. We never make stdin non-blocking, for the shell shares it with us. If
-   another program has done so, a nap is better than a spin. */
+/* Read from stdin; block until there is something. Returns the bytes read: a
+   line from a terminal, a block from a pipe; 0 is the end. The client never
+   sets O_NONBLOCK on stdin, which it shares with the shell. If another process
+   has set it, sleep between two tries. */
 static size_t read_input(char *bytes, size_t size)
 {
     ssize_t n;
     while ((n = read(STDIN_FILENO, bytes, size)) < 0)
         if (errno == EAGAIN)
-            usleep(10000);
+            sleep_ms(10);
         else if (errno != EINTR)
             err(1, "stdin");
     return (size_t)n;
 }
 
-/* Answers go to stdout as they are, and at once. */
+/* Write an answer to stdout as it is, and at once. */
 static void print(const char *bytes, size_t length)
 {
     if (fwrite(bytes, 1, length, stdout) < length || fflush(stdout) != 0)
@@ -129,7 +148,7 @@ static void print(const char *bytes, size_t length)
 static void exchange(int fd, const char *block, size_t length)
 {
     char answer[BLOCK_SIZE];
-    int in_vain = 0;
+    int eagain_count = 0;
     for (size_t sent = 0, got = 0; got < length;) {
         ssize_t n = sent == length ? 0
                   : send(fd, block + sent, length - sent, 0);
@@ -143,14 +162,14 @@ static void exchange(int fd, const char *block, size_t length)
             print(answer, (size_t)n);
             got += (size_t)n;
         } else {
-            in_vain++;
+            eagain_count++;
             work_a_little();
         }
     }
-    tell("recv: EAGAIN", in_vain);
+    tell("recv: EAGAIN", eagain_count);
 }
 
-/* At a terminal: who we are in the server's log. */
+/* On a terminal, print the address that stands in the server's log. */
 static void greet(int fd)
 {
     struct sockaddr_in own;
@@ -161,7 +180,8 @@ static void greet(int fd)
               ntohs(own.sin_port));
 }
 
-static int number(const char *text, int least, int most)
+/* An option's number, from LEAST to MOST. */
+static int parse_number(const char *text, int least, int most)
 {
     char *end;
     long n = strtol(text, &end, 10);
@@ -177,13 +197,14 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:")) != -1)
         switch (option) {
-        case 'p': port = number(optarg, 1, 65535); break;
+        case 'p': port = parse_number(optarg, 1, 65535); break;
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, USAGE);
+        errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
 
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    open_standard_fds();
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
     int fd = begin_connect(port);
     greet(fd);
 

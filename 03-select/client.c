@@ -1,11 +1,11 @@
 /*
- * 03-select, the client: the keyboard and the server at the same time.
+ * 03-select, the client: it waits for the keyboard and the server at once.
  *
  *     03-select/client [-p PORT]     type lines; Ctrl-D ends
  *
- * Look at main(): select() sleeps until one of them has something. An answer
- * may come while you type, and if the server goes while you think, you hear
- * of it at once. (With 01 you do not.)
+ * Look at main(): select() sleeps until one of the two is readable. An answer
+ * may arrive while you type. If the server ends while you think, the client
+ * notices at once (01's client does not).
  * The notes: 三. IO multiplexing, whose client only sends.
  */
 #include <arpa/inet.h>
@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LESSON "03-select"
@@ -28,27 +30,55 @@
 
 enum {
     DEFAULT_PORT = 9003,
-    BLOCK_SIZE = 64 * 1024, /* bytes: the most read at once, and kept */
+    BLOCK_SIZE = 64 * 1024, /* bytes: the most that is read at once */
 };
 
-static char block[BLOCK_SIZE]; /* what was typed last ... */
-static size_t typed, sent;     /* ... and how much of it the kernel took */
-static long long due;          /* bytes of answer that are still to come */
+static char block[BLOCK_SIZE]; /* the last input */
+static size_t typed, sent;     /* bytes in block, and how many are sent */
+static long long due;          /* bytes of answers that are still to come */
 static bool input_ended;
 
-/* A recv() or send() returned this and there is no going on: 0, or -1. */
+/* recv() returned 0 or -1, or send() returned -1: the connection has ended. */
 static _Noreturn void server_gone(ssize_t result)
 {
     errx(1, "the server has gone: %s",
          result == 0 ? "end of file" : strerror(errno));
 }
 
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
+}
+
+/* usleep() is not in POSIX any more. */
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+/* After a call on a non-blocking socket: is it worth trying again later? */
 static bool not_now(void)
 {
     return errno == EAGAIN || errno == EINTR;
 }
 
-/* Connect to the server, and wait until that is done. */
+/* A signal has interrupted connect(). The kernel connects all the same: wait
+   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
+static bool finish_connect(int fd)
+{
+    struct pollfd writable = { .fd = fd, .events = POLLOUT };
+    while (poll(&writable, 1, -1) < 0 && errno == EINTR)
+        continue;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &errno, &(socklen_t){ sizeof errno });
+    return errno == 0;
+}
+
+/* Connect to the server; block until the connection is there. */
 static int connect_to(int port)
 {
     struct sockaddr_in server = {
@@ -60,37 +90,38 @@ static int connect_to(int port)
     if (fd < 0)
         err(1, "socket");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-    while (connect(fd, (struct sockaddr *)&server, sizeof server) < 0)
-        if (errno != EINTR)
-            errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
-                 "or name another one's port with -p", port, strerror(errno));
+    if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 &&
+        !(errno == EINTR && finish_connect(fd)))
+        errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
+             "or give another server's port with -p", port, strerror(errno));
     return fd;
 }
 
-/* Wait for what is typed: a line at a terminal, a block from a pipe; 0 is its
-   end. We never make stdin non-blocking, for the shell shares it with us. If
-   another program has done so, a nap is better than a spin. */
+/* Read from stdin; block until there is something. Returns the bytes read: a
+   line from a terminal, a block from a pipe; 0 is the end. The client never
+   sets O_NONBLOCK on stdin, which it shares with the shell. If another process
+   has set it, sleep between two tries. */
 static size_t read_input(char *bytes, size_t size)
 {
     ssize_t n;
     while ((n = read(STDIN_FILENO, bytes, size)) < 0)
         if (errno == EAGAIN)
-            usleep(10000);
+            sleep_ms(10);
         else if (errno != EINTR)
             err(1, "stdin");
     return (size_t)n;
 }
 
-/* Answers go to stdout as they are, and at once. */
+/* Write an answer to stdout as it is, and at once. */
 static void print(const char *bytes, size_t length)
 {
     if (fwrite(bytes, 1, length, stdout) < length || fflush(stdout) != 0)
         err(1, "stdout");
 }
 
-/* Something is typed. Its end is our half-close: the server still answers
-   what it has got, and closes then. */
-static void take_input(int fd)
+/* Read what was typed. At the end of the input, half-close: the server answers
+   all that it has received, then it closes. */
+static void read_keyboard(int fd)
 {
     typed = read_input(block, sizeof block);
     sent = 0;
@@ -100,7 +131,7 @@ static void take_input(int fd)
         shutdown(fd, SHUT_WR);
 }
 
-/* The kernel takes what it has room for; the rest stays where it is. */
+/* Send as much of the block as the kernel has room for. */
 static void send_rest(int fd)
 {
     ssize_t n = send(fd, block + sent, typed - sent, 0);
@@ -109,8 +140,9 @@ static void send_rest(int fd)
     sent += n > 0 ? (size_t)n : 0;
 }
 
-/* Print what has come. False: that was all, and the server has closed. */
-static bool receive(int fd)
+/* Print what has arrived. Returns false after the last byte: the server has
+   answered everything and closed. */
+static bool read_server(int fd)
 {
     char answer[BLOCK_SIZE];
     ssize_t n = recv(fd, answer, sizeof answer, 0);
@@ -125,7 +157,7 @@ static bool receive(int fd)
     return true;
 }
 
-/* At a terminal: who we are in the server's log. */
+/* On a terminal, print the address that stands in the server's log. */
 static void greet(int fd)
 {
     struct sockaddr_in own;
@@ -136,7 +168,8 @@ static void greet(int fd)
               ntohs(own.sin_port));
 }
 
-static int number(const char *text, int least, int most)
+/* An option's number, from LEAST to MOST. */
+static int parse_number(const char *text, int least, int most)
 {
     char *end;
     long n = strtol(text, &end, 10);
@@ -152,13 +185,14 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:")) != -1)
         switch (option) {
-        case 'p': port = number(optarg, 1, 65535); break;
+        case 'p': port = parse_number(optarg, 1, 65535); break;
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, USAGE);
+        errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
 
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    open_standard_fds();
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
     int fd = connect_to(port);
     if (fd >= FD_SETSIZE)
         errx(1, "fd %d: an fd_set ends at FD_SETSIZE, %d", fd, FD_SETSIZE);
@@ -170,19 +204,19 @@ int main(int argc, char **argv)
         FD_ZERO(&readable);
         FD_ZERO(&writable);
         FD_SET(fd, &readable);
-        if (sent < typed) /* back-pressure: first away with this */
+        if (sent < typed) /* back-pressure: send these first */
             FD_SET(fd, &writable);
         else if (!input_ended)
             FD_SET(STDIN_FILENO, &readable);
         int n = select(fd + 1, &readable, &writable, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* and what is in the sets means nothing */
+            continue; /* the sets are undefined now */
         if (n < 0)
             err(1, "select");
-        if (FD_ISSET(fd, &readable) && !receive(fd))
+        if (FD_ISSET(fd, &readable) && !read_server(fd))
             return 0;
         if (FD_ISSET(STDIN_FILENO, &readable))
-            take_input(fd);
+            read_keyboard(fd);
         if (sent < typed)
             send_rest(fd);
     }

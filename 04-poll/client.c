@@ -3,14 +3,16 @@
  *
  *     04-poll/client [-p PORT] [-c CONNECTIONS]     type lines; Ctrl-D ends
  *
- * Look at exchange(): what you type goes out over all connections, and poll()
- * sleeps until any of them has something. The answers come in any order, and
- * a slow one keeps nobody waiting. (At the keyboard it waits like 01.)
+ * Look at exchange(): the client sends each line over all its connections, and
+ * poll() sleeps until one of them is readable. The answers arrive in any
+ * order; a slow one does not delay the others. (At the keyboard it blocks, as
+ * 01's client does.)
  * The notes: (2)poll简介, which has no listing; this is one.
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -20,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LESSON "04-poll"
@@ -29,9 +32,10 @@
 
 enum {
     DEFAULT_PORT = 9004,
-    MOST = 1000,            /* connections: the usual limit of fds is 1,024 */
-    BLOCK_SIZE = 32 * 1024, /* bytes sent before we read: if more than the
-                               kernel holds, both sides would wait to send */
+    MOST = 1000,            /* connections; the usual limit is 1,024 fds */
+    BLOCK_SIZE = 32 * 1024, /* bytes sent before the client reads. If the
+                               kernel could not hold them, both sides would
+                               block in send() */
     TIME_LIMIT = 3,         /* seconds without any answer */
 };
 
@@ -41,20 +45,47 @@ struct connection {
     char answer[BLOCK_SIZE];
 };
 
-static struct connection all[MOST]; /* untouched, they cost nothing */
-static struct pollfd fds[MOST];     /* the question to poll() */
+static struct connection all[MOST]; /* an unused one costs no memory */
+static struct pollfd fds[MOST];     /* what poll() is to test */
 static int connections = 3;
-static char block[BLOCK_SIZE]; /* what was typed, and how much of it ... */
-static size_t typed;           /* ... is sent and answered now */
+static char block[BLOCK_SIZE]; /* the input ... */
+static size_t typed;           /* ... of which so many bytes are sent now */
 
-/* A recv() or send() returned this and there is no going on: 0, or -1. */
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
+}
+
+/* usleep() is not in POSIX any more. */
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+/* recv() returned 0 or -1, or send() returned -1: the connection has ended. */
 static _Noreturn void server_gone(ssize_t result)
 {
     errx(1, "the server has gone: %s",
          result == 0 ? "end of file" : strerror(errno));
 }
 
-/* Connect to the server, and wait until that is done. */
+/* A signal has interrupted connect(). The kernel connects all the same: wait
+   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
+static bool finish_connect(int fd)
+{
+    struct pollfd writable = { .fd = fd, .events = POLLOUT };
+    while (poll(&writable, 1, -1) < 0 && errno == EINTR)
+        continue;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &errno, &(socklen_t){ sizeof errno });
+    return errno == 0;
+}
+
+/* Connect to the server; block until the connection is there. */
 static int connect_to(int port)
 {
     struct sockaddr_in server = {
@@ -66,33 +97,35 @@ static int connect_to(int port)
     if (fd < 0)
         err(1, "socket");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-    while (connect(fd, (struct sockaddr *)&server, sizeof server) < 0)
-        if (errno != EINTR)
-            errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
-                 "or name another one's port with -p", port, strerror(errno));
+    if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 &&
+        !(errno == EINTR && finish_connect(fd)))
+        errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
+             "or give another server's port with -p", port, strerror(errno));
     return fd;
 }
 
-/* Wait for what is typed: a line at a terminal, a block from a pipe; 0 is its
-   end. We never make stdin non-blocking, for the shell shares it with us. If
-   another program has done so, a nap is better than a spin. */
+/* Read from stdin; block until there is something. Returns the bytes read: a
+   line from a terminal, a block from a pipe; 0 is the end. The client never
+   sets O_NONBLOCK on stdin, which it shares with the shell. If another process
+   has set it, sleep between two tries. */
 static size_t read_input(char *bytes, size_t size)
 {
     ssize_t n;
     while ((n = read(STDIN_FILENO, bytes, size)) < 0)
         if (errno == EAGAIN)
-            usleep(10000);
+            sleep_ms(10);
         else if (errno != EINTR)
             err(1, "stdin");
     return (size_t)n;
 }
 
-/* Wait for whole lines, as many as come at once. Only a line that is longer
-   than the buffer is cut, and the last one may lack its end. */
+/* Read whole lines, as many as there are. Only a line that is longer than the
+   buffer is cut, and the last one may lack its newline. Returns false at the
+   end of the input. */
 static bool next_block(void)
 {
-    static size_t filled; /* bytes of it; the first TYPED ones were sent */
-    static size_t n = 1;  /* of the last read; 0: the end, for good */
+    static size_t filled; /* bytes in block; the first TYPED were sent */
+    static size_t n = 1;  /* of the last read; 0: the end of the input */
     memmove(block, block + typed, filled -= typed);
     while (n > 0 && filled < sizeof block) {
         n = read_input(block + filled, sizeof block - filled);
@@ -105,7 +138,8 @@ static bool next_block(void)
     return typed > 0;
 }
 
-/* Send all of it. send() waits for room, but may still stop half-way. */
+/* Send all bytes. send() blocks until there is room, and a signal may still
+   stop it half-way. Returns false, with errno, when the connection is gone. */
 static bool send_all(int fd, const char *bytes, size_t length)
 {
     for (size_t sent = 0; sent < length;) {
@@ -118,7 +152,7 @@ static bool send_all(int fd, const char *bytes, size_t length)
     return true;
 }
 
-/* Each line with the number of the connection before it. */
+/* Print each line behind the number of its connection. */
 static void print_answer(const struct connection *c)
 {
     for (size_t i = 0, n; i < typed; i += n + 1) {
@@ -132,8 +166,8 @@ static void print_answer(const struct connection *c)
         err(1, "stdout");
 }
 
-/* Take what has come. True: with it the answer is whole. */
-static bool receive(struct connection *c)
+/* Receive a part of the answer. Returns whether the answer is complete. */
+static bool read_answer(struct connection *c)
 {
     ssize_t n = recv(c->fd, c->answer + c->got, typed - c->got, 0);
     if (n < 0 && errno == EINTR)
@@ -144,8 +178,8 @@ static bool receive(struct connection *c)
     return c->got == typed;
 }
 
-/* Send the block over all connections, and take their answers. Where send()
-   fails, poll() tells of it too. */
+/* Send the block over all connections, and receive the answers. If send()
+   fails, poll() reports the connection too. */
 static void exchange(void)
 {
     int waiting = connections;
@@ -161,7 +195,7 @@ static void exchange(void)
         if (n == 0)
             errx(1, NO_ANSWER, waiting, connections, TIME_LIMIT);
         for (int i = 0; i < connections && n > 0; i++)
-            if (fds[i].revents != 0 && receive(&all[i])) {
+            if (fds[i].revents != 0 && read_answer(&all[i])) {
                 print_answer(&all[i]);
                 fds[i].fd = -1; /* poll() skips it */
                 waiting--;
@@ -169,7 +203,8 @@ static void exchange(void)
     }
 }
 
-static int number(const char *text, int least, int most)
+/* An option's number, from LEAST to MOST. */
+static int parse_number(const char *text, int least, int most)
 {
     char *end;
     long n = strtol(text, &end, 10);
@@ -185,14 +220,15 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:c:")) != -1)
         switch (option) {
-        case 'p': port = number(optarg, 1, 65535); break;
-        case 'c': connections = number(optarg, 1, MOST); break;
+        case 'p': port = parse_number(optarg, 1, 65535); break;
+        case 'c': connections = parse_number(optarg, 1, MOST); break;
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, USAGE);
+        errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
 
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    open_standard_fds();
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
     for (int i = 0; i < connections; i++)
         all[i].fd = connect_to(port);
     if (isatty(STDIN_FILENO))

@@ -4,9 +4,9 @@
  *     make 04-poll                       watch it play a scene
  *     04-poll/server [-p PORT] [-q]      or run it by itself
  *
- * Look at watch() and main(): the question is a list of fds, as long as you
- * like, instead of FD_SETSIZE bits. It is still asked anew each round, and
- * still the kernel looks at every fd in it.
+ * Look at watch() and main(): poll() takes an array of fds, as long as you
+ * like, instead of FD_SETSIZE bits. But the process still fills all of it in
+ * each round, and the kernel still tests every fd in it.
  * The notes: (2)poll简介, which has no listing; this is one.
  */
 #include <arpa/inet.h>
@@ -31,39 +31,59 @@
 
 enum {
     DEFAULT_PORT = 9004,
-    BUFFER_SIZE = 64 * 1024, /* bytes: one turn's read, and the most owed */
-    MAX_FDS = 1024 * 1024,   /* table entries; unused, they cost no memory */
+    BACKLOG = 4096, /* clients that may wait for accept(); the kernel has a
+                       limit of its own, net.core.somaxconn on Linux */
+    BUFFER_SIZE = 64 * 1024, /* bytes: one turn reads no more than this */
+    MAX_FDS = 1024 * 1024,   /* size of the table; an unused entry costs no
+                                memory */
+    RETRY_MS = 10,           /* after accept() failed */
 };
 
 struct client {
     bool open;
     char name[sizeof "255.255.255.255:65535"]; /* for the log */
-    char *owed; /* the part of an answer the kernel had no room for, or NULL */
-    size_t owed_size;
+    char *pending; /* the rest of an answer, still to be sent; or NULL */
+    size_t pending_size;
 };
 
-enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* what came of one turn */
+enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* the result of a turn */
 
 static struct client clients[MAX_FDS]; /* by fd; the listener is in it too */
-static struct pollfd fds[MAX_FDS];     /* by fd: the question to poll() */
-static int highest;                    /* fd in use: nobody looks beyond */
-static bool full;                      /* no fd left: accept nobody now */
+static struct pollfd fds[MAX_FDS];     /* by fd: what poll() is to test */
+static int highest_fd;                    /* fd in use: nobody looks beyond */
+static bool out_of_fds;    /* no accept() before a client closes */
+static bool accept_failed; /* no accept() in this round */
 static bool quiet;
 
-/* A line of the log: where in this file, and what happened there. */
+/* A log line: its place in this file, and what happened there. */
 #define LOG(format, ...) \
     ((void)(quiet || printf("%s:%d: " format "\n", \
                             __FILE__, __LINE__, __VA_ARGS__)))
 
-/* SIGINT and SIGTERM: the kernel takes back every socket and all memory, so
-   this may interrupt anything (both calls are async-signal-safe). */
+/* SIGINT and SIGTERM. The kernel takes back all sockets and memory, so the
+   handler may interrupt anything; it calls only functions that are safe there
+   (signal-safety(7)). If the log is a full pipe that nobody reads, write()
+   would block: poll() tells, and the process ends without "bye". */
 static void say_bye(int signal_number)
 {
+    struct pollfd log = { .fd = STDOUT_FILENO, .events = POLLOUT };
     (void)signal_number;
-    _exit(write(STDOUT_FILENO, "bye\n", 4) == 4 ? 0 : 1);
+    if (poll(&log, 1, 0) == 1 && write(STDOUT_FILENO, "bye\n", 4) < 4)
+        _exit(1);
+    _exit(0);
 }
 
-/* Listen on 127.0.0.1 and say so; port 0 is any free one. */
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
+}
+
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -77,15 +97,15 @@ static int listen_on(int port)
         err(1, "socket");
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
     if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, SOMAXCONN) < 0)
+        listen(listener, BACKLOG) < 0)
         errx(1, "bind and listen, port %d: %s; another server? "
              "-p 0 takes any free port", port, strerror(errno));
     getsockname(listener, (struct sockaddr *)&address, &size);
-    printf(LESSON ": listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+    printf("%s: listening on 127.0.0.1:%d\n", LESSON, ntohs(address.sin_port));
     return listener;
 }
 
-/* Ask for as many fds as the system allows; the usual 1,024 are a default. */
+/* Raise the limit of open files to the hard limit; 1,024 is only a default. */
 static void raise_fd_limit(void)
 {
     struct rlimit limit;
@@ -95,37 +115,42 @@ static void raise_fd_limit(void)
         limit.rlim_cur /= 2; /* macOS allows less than its hard limit */
 }
 
-/* a-z become A-Z, every other byte stays. There is no if in the loop, so the
-   compiler can work on 16 bytes at once instead of guessing at each. (Inlined
-   into main(), which runs but once, gcc does not take that trouble.) */
+/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* Take a client off the backlog. Returns its fd, or -1: nobody is there any
-   more, or there is no fd left. Then whoever comes has to wait in the backlog
-   until one of our clients leaves, and we do not ask again before. */
+/* accept() failed, and errno says why. EMFILE: this process has no free fd;
+   do not call accept() again before a client closes. Any other error may be
+   over soon, and no event will tell: skip accept() for one round. */
+static void accept_error(int listener)
+{
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return; /* nothing is wrong */
+    out_of_fds = errno == EMFILE && highest_fd > listener;
+    accept_failed = !out_of_fds;
+    LOG("accept: %s", strerror(errno));
+}
+
+/* Accept one client from the backlog. Returns its fd; or -1, where accept()
+   failed or the client has left the backlog already. */
 static int accept_client(int listener)
 {
     struct sockaddr_in peer;
     socklen_t size = sizeof peer;
     int fd = accept(listener, (struct sockaddr *)&peer, &size);
-    if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED) {
-        full = errno == EMFILE && highest > listener;
-        LOG("accept: %s", strerror(errno));
-        if (!full)
-            usleep(10000); /* nothing tells when there is room: no spin */
-    }
-    if (fd < 0)
+    if (fd < 0) {
+        accept_error(listener);
         return -1;
+    }
 
     struct client *c = &clients[fd];
     c->open = true;
     snprintf(c->name, sizeof c->name, "%s:%d", inet_ntoa(peer.sin_addr),
              ntohs(peer.sin_port));
-    highest = fd > highest ? fd : highest;
+    highest_fd = fd > highest_fd ? fd : highest_fd;
     fcntl(fd, F_SETFL, O_NONBLOCK); /* Linux does not inherit it */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
     LOG("%s: accept: fd %d", c->name, fd);
@@ -136,21 +161,21 @@ static void close_client(int fd)
 {
     LOG("%s: close", clients[fd].name);
     close(fd);
-    free(clients[fd].owed);
+    free(clients[fd].pending);
     clients[fd] = (struct client){ .open = false };
-    while (!clients[highest].open)
-        highest--;
-    full = false;
+    while (!clients[highest_fd].open)
+        highest_fd--;
+    out_of_fds = false;
 }
 
 static bool wants_write(int fd)
 {
-    return clients[fd].owed != NULL;
+    return clients[fd].pending != NULL;
 }
 
-/* A call failed: not now, once more, or the end of this client; never of the
-   server. What a client does stays between it and us. */
-static enum turn failed(int fd, const char *call)
+/* A call for this client failed, and errno says why: not now, once more, or
+   the client is gone. An error never concerns the other clients. */
+static enum turn handle_error(int fd, const char *call)
 {
     if (errno == EAGAIN)
         return WOULD_BLOCK;
@@ -160,40 +185,41 @@ static enum turn failed(int fd, const char *call)
     return GONE;
 }
 
-/* Send the bytes; those the kernel has no room for are owed. They may be
-   the ones already owed: this is also how a debt is paid. */
+/* Send as many bytes as the kernel has room for, and keep the rest: it is
+   pending. BYTES may be the pending bytes themselves (see flush). */
 static enum turn answer(int fd, const char *bytes, size_t length)
 {
     struct client *c = &clients[fd];
     ssize_t n = send(fd, bytes, length, 0);
     size_t sent = n < 0 ? 0 : (size_t)n;
-    enum turn turn = n < 0 ? failed(fd, "send") : PROGRESS;
-    if (turn == GONE || (turn == WOULD_BLOCK && bytes == c->owed))
+    enum turn turn = n < 0 ? handle_error(fd, "send") : PROGRESS;
+    if (turn == GONE || (turn == WOULD_BLOCK && bytes == c->pending))
         return turn;
     LOG("%s: send: %zu of %zu bytes", c->name, sent, length);
     if (sent == length) {
-        free(c->owed);
-        c->owed = NULL;
+        free(c->pending);
+        c->pending = NULL;
         return PROGRESS;
     }
-    if (c->owed == NULL && (c->owed = malloc(BUFFER_SIZE)) == NULL)
-        return failed(fd, "malloc");
-    c->owed_size = length - sent;
-    memmove(c->owed, bytes + sent, c->owed_size);
+    if (c->pending == NULL && (c->pending = malloc(BUFFER_SIZE)) == NULL)
+        return handle_error(fd, "malloc");
+    c->pending_size = length - sent;
+    memmove(c->pending, bytes + sent, c->pending_size);
     return turn;
 }
 
-/* One turn: pay what is owed or else read once and answer. A client that
-   never reads is not read from either, so it costs one buffer and no more. */
-static enum turn serve(int fd)
+static enum turn flush(int fd)
+{
+    return answer(fd, clients[fd].pending, clients[fd].pending_size);
+}
+
+/* Read once, and answer. */
+static enum turn read_client(int fd)
 {
     static char buffer[BUFFER_SIZE]; /* for all: it is empty between turns */
-
-    if (wants_write(fd))
-        return answer(fd, clients[fd].owed, clients[fd].owed_size);
     ssize_t n = recv(fd, buffer, sizeof buffer, 0);
     if (n < 0)
-        return failed(fd, "recv");
+        return handle_error(fd, "recv");
     LOG("%s: recv: %zd bytes%s", clients[fd].name, n,
         n == 0 ? " (end of file)" : "");
     if (n == 0)
@@ -202,17 +228,26 @@ static enum turn serve(int fd)
     return answer(fd, buffer, (size_t)n);
 }
 
-/* What to wait for, made anew each round. poll() skips an fd of -1. */
-static void watch(int listener)
+/* One turn. The server does not read from a client that has bytes pending, so
+   a client that never reads costs one buffer and no more. */
+static enum turn serve(int fd)
 {
-    for (int fd = listener; fd <= highest; fd++) {
-        bool watched = clients[fd].open && !(fd == listener && full);
-        fds[fd].fd = watched ? fd : -1;
-        fds[fd].events = wants_write(fd) ? POLLOUT : POLLIN;
-    }
+    return wants_write(fd) ? flush(fd) : read_client(fd);
 }
 
-static int number(const char *text, int least, int most)
+/* Fill the array, new in each round. poll() skips an fd of -1. */
+static void watch(int listener)
+{
+    for (int fd = listener; fd <= highest_fd; fd++) {
+        fds[fd].fd = clients[fd].open ? fd : -1;
+        fds[fd].events = wants_write(fd) ? POLLOUT : POLLIN;
+    }
+    if (out_of_fds || accept_failed)
+        fds[listener].fd = -1;
+}
+
+/* An option's number, from LEAST to MOST. */
+static int parse_number(const char *text, int least, int most)
 {
     char *end;
     long n = strtol(text, &end, 10);
@@ -228,26 +263,29 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:q")) != -1)
         switch (option) {
-        case 'p': port = number(optarg, 0, 65535); break;
+        case 'p': port = parse_number(optarg, 0, 65535); break;
         case 'q': quiet = true; break;
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, USAGE);
+        errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
 
+    open_standard_fds();
     setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
     signal(SIGINT, say_bye);
     signal(SIGTERM, say_bye);
     raise_fd_limit();
-    int listener = highest = listen_on(port);
+    int listener = highest_fd = listen_on(port);
     clients[listener].open = true;
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* who came may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
 
     for (;;) {
         watch(listener);
-        int nfds = highest - listener + 1;
-        int n = poll(fds + listener, (nfds_t)nfds, -1);
+        int nfds = highest_fd - listener + 1;
+        int n = poll(fds + listener, (nfds_t)nfds,
+                     accept_failed ? RETRY_MS : -1);
+        accept_failed = false;
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -255,7 +293,7 @@ int main(int argc, char **argv)
         LOG("poll: %d ready of %d", n, nfds);
         for (int fd = listener; fd < listener + nfds; fd++) {
             if (fds[fd].revents == 0)
-                continue; /* IN, OUT, HUP, ERR: recv() or send() tells */
+                continue; /* else recv() or send() returns what there is */
             if (fd == listener)
                 accept_client(listener);
             else if (serve(fd) == GONE)

@@ -13,8 +13,10 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -36,49 +38,76 @@ enum {
     DEFAULT_PORT = 9005,
     MOST = 65535,          /* connections: each has a local port */
     SPARE_FDS = 16,        /* stdin, stdout, stderr, epoll, some inherited */
-    BATCH = 256,           /* ready fds told per epoll_wait() */
-    BLOCK_SIZE = 8 * 1024, /* bytes sent before we read: if more than the
-                              kernel holds, both sides would wait to send */
+    BATCH = 256,           /* events: the most of one epoll_wait() */
+    BLOCK_SIZE = 8 * 1024, /* bytes sent before the client reads. If the kernel
+                              could not hold them, both sides would block in
+                              send() */
     TIME_LIMIT = 3,        /* seconds without any answer */
     QUOTED = 40,           /* bytes of the block in the report */
 };
 
 struct connection {
     int fd;
-    size_t got; /* bytes of the answer, and all of them right */
+    size_t got; /* bytes of the answer, all of them right so far */
 };
 
-static struct connection all[MOST]; /* untouched, they cost nothing */
+static struct connection all[MOST]; /* an unused one costs no memory */
 static int epoll_fd;
 static int connections = 1000;
-static int waiting, wrong, gone; /* how many of them; all others are right */
+static int waiting, wrong, gone; /* connections; the others are right */
 static char block[BLOCK_SIZE], expected[BLOCK_SIZE];
 static size_t typed; /* bytes of either */
 
-/* As many fds as it takes: the usual 1,024 are a default that may be raised up
-   to the hard limit. */
-static void make_room(void)
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
+}
+
+/* usleep() is not in POSIX any more. */
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+/* Raise the limit of open files so far that all connections fit. */
+static void make_room_for(int count)
 {
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur < (rlim_t)connections + SPARE_FDS)
-        limit.rlim_cur = (rlim_t)connections + SPARE_FDS;
+    if (limit.rlim_cur < (rlim_t)count + SPARE_FDS)
+        limit.rlim_cur = (rlim_t)count + SPARE_FDS;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
         errx(1, "%d connections and %d other fds do not fit below the hard "
-             "limit, %lld (ulimit -Hn); try fewer with -c", connections,
+             "limit, %lld (ulimit -Hn); try fewer with -c", count,
              SPARE_FDS, (long long)limit.rlim_max);
 }
 
-/* SIGALRM: connect() still sleeps, as the server's backlog is full. */
+/* SIGALRM: connect() still blocks, because the server's backlog is full. */
 static void give_up(int signal_number)
 {
-    static const char text[] = "client: the server accepts nobody any more: "
+    static const char text[] = "client: the server does not accept any more: "
                                "does it serve one client at a time?\n";
     (void)signal_number;
     _exit(write(STDERR_FILENO, text, sizeof text - 1) < 0 ? 2 : 1);
 }
 
-/* Connect to the server, and wait until that is done. */
+/* A signal has interrupted connect(). The kernel connects all the same: wait
+   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
+static bool finish_connect(int fd)
+{
+    struct pollfd writable = { .fd = fd, .events = POLLOUT };
+    while (poll(&writable, 1, -1) < 0 && errno == EINTR)
+        continue;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &errno, &(socklen_t){ sizeof errno });
+    return errno == 0;
+}
+
+/* Connect to the server; block until the connection is there. */
 static int connect_to(int port)
 {
     struct sockaddr_in server = {
@@ -90,14 +119,14 @@ static int connect_to(int port)
     if (fd < 0)
         err(1, "socket");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-    while (connect(fd, (struct sockaddr *)&server, sizeof server) < 0)
-        if (errno != EINTR)
-            errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
-                 "or name another one's port with -p", port, strerror(errno));
+    if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 &&
+        !(errno == EINTR && finish_connect(fd)))
+        errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
+             "or give another server's port with -p", port, strerror(errno));
     return fd;
 }
 
-/* Open one more; epoll is told of it once, here. */
+/* Open one connection more, and register it with epoll, once. */
 static void open_connection(struct connection *c, int port)
 {
     struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
@@ -108,26 +137,28 @@ static void open_connection(struct connection *c, int port)
         err(1, "epoll_ctl");
 }
 
-/* Wait for what is typed: a line at a terminal, a block from a pipe; 0 is its
-   end. We never make stdin non-blocking, for the shell shares it with us. If
-   another program has done so, a nap is better than a spin. */
+/* Read from stdin; block until there is something. Returns the bytes read: a
+   line from a terminal, a block from a pipe; 0 is the end. The client never
+   sets O_NONBLOCK on stdin, which it shares with the shell. If another process
+   has set it, sleep between two tries. */
 static size_t read_input(char *bytes, size_t size)
 {
     ssize_t n;
     while ((n = read(STDIN_FILENO, bytes, size)) < 0)
         if (errno == EAGAIN)
-            usleep(10000);
+            sleep_ms(10);
         else if (errno != EINTR)
             err(1, "stdin");
     return (size_t)n;
 }
 
-/* Wait for whole lines, as many as come at once. Only a line that is longer
-   than the buffer is cut, and the last one may lack its end. */
+/* Read whole lines, as many as there are. Only a line that is longer than the
+   buffer is cut, and the last one may lack its newline. Returns false at the
+   end of the input. */
 static bool next_block(void)
 {
-    static size_t filled; /* bytes of it; the first TYPED ones were sent */
-    static size_t n = 1;  /* of the last read; 0: the end, for good */
+    static size_t filled; /* bytes in block; the first TYPED were sent */
+    static size_t n = 1;  /* of the last read; 0: the end of the input */
     memmove(block, block + typed, filled -= typed);
     while (n > 0 && filled < sizeof block) {
         n = read_input(block + filled, sizeof block - filled);
@@ -140,16 +171,15 @@ static bool next_block(void)
     return typed > 0;
 }
 
-/* a-z become A-Z, every other byte stays. There is no if in the loop, so the
-   compiler can work on 16 bytes at once instead of guessing at each. (Inlined
-   into main(), which runs but once, gcc does not take that trouble.) */
+/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* Send all of it. send() waits for room, but may still stop half-way. */
+/* Send all bytes. send() blocks until there is room, and a signal may still
+   stop it half-way. Returns false, with errno, when the connection is gone. */
 static bool send_all(int fd, const char *bytes, size_t length)
 {
     for (size_t sent = 0; sent < length;) {
@@ -162,8 +192,9 @@ static bool send_all(int fd, const char *bytes, size_t length)
     return true;
 }
 
-/* Take what has come and check it. True: this one waits no longer. */
-static bool receive(struct connection *c)
+/* Receive a part of the answer and check it. Returns whether the connection
+   has finished: its answer is complete, or wrong, or the server has closed. */
+static bool check_answer(struct connection *c)
 {
     static char answer[BLOCK_SIZE];
     size_t due = typed - c->got;
@@ -175,15 +206,15 @@ static bool receive(struct connection *c)
     if (right) {
         c->got += (size_t)n;
     } else {
-        close(c->fd); /* with that, epoll forgets it */
+        close(c->fd); /* removes it from epoll, too */
         gone += n <= 0;
         wrong += n > 0;
     }
     return due > 0 && (!right || c->got == typed);
 }
 
-/* Send the block over all connections, and take their answers. Where send()
-   fails, epoll_wait() tells of it too. */
+/* Send the block over all connections, and receive the answers. If send()
+   fails, epoll_wait() reports the connection too. */
 static void exchange(void)
 {
     waiting = connections;
@@ -199,11 +230,11 @@ static void exchange(void)
         if (n == 0)
             return;
         for (int i = 0; i < n; i++)
-            waiting -= receive(ready[i].data.ptr);
+            waiting -= check_answer(ready[i].data.ptr);
     }
 }
 
-/* The block as C would write it, or the beginning of it. */
+/* Print the block as a C string, cut after QUOTED bytes. */
 static void print_quoted(void)
 {
     putchar('"');
@@ -219,7 +250,7 @@ static void print_quoted(void)
     fputs(typed > QUOTED ? "...\"" : "\"", stdout);
 }
 
-/* Anything but a right answer from all is the end. */
+/* Print the result. Unless all answers are right, the client ends. */
 static void report(double ms)
 {
     int answers = connections - waiting - gone;
@@ -247,7 +278,8 @@ static double now_ms(void)
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static int number(const char *text, int least, int most)
+/* An option's number, from LEAST to MOST. */
+static int parse_number(const char *text, int least, int most)
 {
     char *end;
     long n = strtol(text, &end, 10);
@@ -263,16 +295,17 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:c:")) != -1)
         switch (option) {
-        case 'p': port = number(optarg, 1, 65535); break;
-        case 'c': connections = number(optarg, 1, MOST); break;
+        case 'p': port = parse_number(optarg, 1, 65535); break;
+        case 'c': connections = parse_number(optarg, 1, MOST); break;
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, USAGE);
+        errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
 
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    open_standard_fds();
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
     signal(SIGALRM, give_up);
-    make_room();
+    make_room_for(connections);
     if ((epoll_fd = epoll_create1(0)) < 0)
         err(1, "epoll_create1");
     for (int i = 0; i < connections; i++)

@@ -1,13 +1,14 @@
 /*
- * 05-epoll: one process, many clients; epoll remembers the question.
+ * 05-epoll: one process, many clients; the kernel keeps the list of fds.
  *
  *     make 05-epoll                           watch it play a scene
  *     05-epoll/server [-p PORT] [-e] [-q]     or run it by itself
  *
- * Look at arm() and main(): the kernel keeps the list of fds; we tell it only
- * what changed, and it tells us only who is ready. Nobody walks the list.
- * -e: clients edge-triggered, told of each change once, not as long as it
- * lasts. (The listener stays level-triggered: one accept() a round will do.)
+ * Look at watch() and main(): the process tells the kernel only what changes
+ * in the list, and epoll_wait() returns only the fds that are ready. Neither
+ * of them walks the whole list.
+ * -e: clients are edge-triggered. epoll reports a change once, instead of a
+ * state as long as it lasts. (The listener stays level-triggered.)
  * The notes: 5 实例 (level-triggered) and the edge-triggered one, put right.
  */
 #ifndef __linux__
@@ -19,6 +20,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -35,43 +37,63 @@
 
 enum {
     DEFAULT_PORT = 9005,
-    BUFFER_SIZE = 64 * 1024, /* bytes: one turn's read, and the most owed */
-    MAX_FDS = 1024 * 1024,   /* table entries; unused, they cost no memory */
-    BATCH = 256,             /* events fetched by one epoll_wait() */
-    TURNS = 4,               /* in a row for one client, with -e */
+    BACKLOG = 4096, /* clients that may wait for accept(); the kernel has a
+                       limit of its own, net.core.somaxconn on Linux */
+    BUFFER_SIZE = 64 * 1024, /* bytes: one turn reads no more than this */
+    MAX_FDS = 1024 * 1024,   /* size of the table; an unused entry costs no
+                                memory */
+    RETRY_MS = 10,           /* after accept() failed */
+    BATCH = 256,             /* events: the most of one epoll_wait() */
+    TURNS = 4,               /* with -e: for one client, in one round */
 };
 
 struct client {
     bool open;
-    uint32_t armed; /* the events epoll watches it for; 0: not at all */
     char name[sizeof "255.255.255.255:65535"]; /* for the log */
-    char *owed; /* the part of an answer the kernel had no room for, or NULL */
-    size_t owed_size;
+    char *pending; /* the rest of an answer, still to be sent; or NULL */
+    size_t pending_size;
+    uint32_t watched; /* the events that epoll reports; 0: none yet */
 };
 
-enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* what came of one turn */
+enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* the result of a turn */
 
-static struct client clients[MAX_FDS]; /* by fd; the listener is in it too */
-static int highest;                    /* fd in use: nobody looks beyond */
-static bool full;                      /* no fd left: accept nobody now */
+static struct client clients[MAX_FDS]; /* by fd, the listener included */
+static int highest_fd;                 /* the highest one that is open */
+static bool out_of_fds;    /* no accept() before a client closes */
+static bool accept_failed; /* no accept() in this round */
 static int epoll_fd;
 static bool edge;
 static bool quiet;
 
-/* A line of the log: where in this file, and what happened there. */
+/* A log line: its place in this file, and what happened there. */
 #define LOG(format, ...) \
     ((void)(quiet || printf("%s:%d: " format "\n", \
                             __FILE__, __LINE__, __VA_ARGS__)))
 
-/* SIGINT and SIGTERM: the kernel takes back every socket and all memory, so
-   this may interrupt anything (both calls are async-signal-safe). */
+/* SIGINT and SIGTERM. The kernel takes back all sockets and memory, so the
+   handler may interrupt anything; it calls only functions that are safe there
+   (signal-safety(7)). If the log is a full pipe that nobody reads, write()
+   would block: poll() tells, and the process ends without "bye". */
 static void say_bye(int signal_number)
 {
+    struct pollfd log = { .fd = STDOUT_FILENO, .events = POLLOUT };
     (void)signal_number;
-    _exit(write(STDOUT_FILENO, "bye\n", 4) == 4 ? 0 : 1);
+    if (poll(&log, 1, 0) == 1 && write(STDOUT_FILENO, "bye\n", 4) < 4)
+        _exit(1);
+    _exit(0);
 }
 
-/* Listen on 127.0.0.1 and say so; port 0 is any free one. */
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
+}
+
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -85,15 +107,15 @@ static int listen_on(int port)
         err(1, "socket");
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
     if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, SOMAXCONN) < 0)
+        listen(listener, BACKLOG) < 0)
         errx(1, "bind and listen, port %d: %s; another server? "
              "-p 0 takes any free port", port, strerror(errno));
     getsockname(listener, (struct sockaddr *)&address, &size);
-    printf(LESSON ": listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+    printf("%s: listening on 127.0.0.1:%d\n", LESSON, ntohs(address.sin_port));
     return listener;
 }
 
-/* Ask for as many fds as the system allows; the usual 1,024 are a default. */
+/* Raise the limit of open files to the hard limit; 1,024 is only a default. */
 static void raise_fd_limit(void)
 {
     struct rlimit limit;
@@ -103,37 +125,42 @@ static void raise_fd_limit(void)
         limit.rlim_cur /= 2; /* macOS allows less than its hard limit */
 }
 
-/* a-z become A-Z, every other byte stays. There is no if in the loop, so the
-   compiler can work on 16 bytes at once instead of guessing at each. (Inlined
-   into main(), which runs but once, gcc does not take that trouble.) */
+/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* Take a client off the backlog. Returns its fd, or -1: nobody is there any
-   more, or there is no fd left. Then whoever comes has to wait in the backlog
-   until one of our clients leaves, and we do not ask again before. */
+/* accept() failed, and errno says why. EMFILE: this process has no free fd;
+   do not call accept() again before a client closes. Any other error may be
+   over soon, and no event will tell: skip accept() for one round. */
+static void accept_error(int listener)
+{
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+        return; /* nothing is wrong */
+    out_of_fds = errno == EMFILE && highest_fd > listener;
+    accept_failed = !out_of_fds;
+    LOG("accept: %s", strerror(errno));
+}
+
+/* Accept one client from the backlog. Returns its fd; or -1, where accept()
+   failed or the client has left the backlog already. */
 static int accept_client(int listener)
 {
     struct sockaddr_in peer;
     socklen_t size = sizeof peer;
     int fd = accept(listener, (struct sockaddr *)&peer, &size);
-    if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED) {
-        full = errno == EMFILE && highest > listener;
-        LOG("accept: %s", strerror(errno));
-        if (!full)
-            usleep(10000); /* nothing tells when there is room: no spin */
-    }
-    if (fd < 0)
+    if (fd < 0) {
+        accept_error(listener);
         return -1;
+    }
 
     struct client *c = &clients[fd];
     c->open = true;
     snprintf(c->name, sizeof c->name, "%s:%d", inet_ntoa(peer.sin_addr),
              ntohs(peer.sin_port));
-    highest = fd > highest ? fd : highest;
+    highest_fd = fd > highest_fd ? fd : highest_fd;
     fcntl(fd, F_SETFL, O_NONBLOCK); /* Linux does not inherit it */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
     LOG("%s: accept: fd %d", c->name, fd);
@@ -144,21 +171,21 @@ static void close_client(int fd)
 {
     LOG("%s: close", clients[fd].name);
     close(fd);
-    free(clients[fd].owed);
+    free(clients[fd].pending);
     clients[fd] = (struct client){ .open = false };
-    while (!clients[highest].open)
-        highest--;
-    full = false;
+    while (!clients[highest_fd].open)
+        highest_fd--;
+    out_of_fds = false;
 }
 
 static bool wants_write(int fd)
 {
-    return clients[fd].owed != NULL;
+    return clients[fd].pending != NULL;
 }
 
-/* A call failed: not now, once more, or the end of this client; never of the
-   server. What a client does stays between it and us. */
-static enum turn failed(int fd, const char *call)
+/* A call for this client failed, and errno says why: not now, once more, or
+   the client is gone. An error never concerns the other clients. */
+static enum turn handle_error(int fd, const char *call)
 {
     if (errno == EAGAIN)
         return WOULD_BLOCK;
@@ -168,40 +195,41 @@ static enum turn failed(int fd, const char *call)
     return GONE;
 }
 
-/* Send the bytes; those the kernel has no room for are owed. They may be
-   the ones already owed: this is also how a debt is paid. */
+/* Send as many bytes as the kernel has room for, and keep the rest: it is
+   pending. BYTES may be the pending bytes themselves (see flush). */
 static enum turn answer(int fd, const char *bytes, size_t length)
 {
     struct client *c = &clients[fd];
     ssize_t n = send(fd, bytes, length, 0);
     size_t sent = n < 0 ? 0 : (size_t)n;
-    enum turn turn = n < 0 ? failed(fd, "send") : PROGRESS;
-    if (turn == GONE || (turn == WOULD_BLOCK && bytes == c->owed))
+    enum turn turn = n < 0 ? handle_error(fd, "send") : PROGRESS;
+    if (turn == GONE || (turn == WOULD_BLOCK && bytes == c->pending))
         return turn;
     LOG("%s: send: %zu of %zu bytes", c->name, sent, length);
     if (sent == length) {
-        free(c->owed);
-        c->owed = NULL;
+        free(c->pending);
+        c->pending = NULL;
         return PROGRESS;
     }
-    if (c->owed == NULL && (c->owed = malloc(BUFFER_SIZE)) == NULL)
-        return failed(fd, "malloc");
-    c->owed_size = length - sent;
-    memmove(c->owed, bytes + sent, c->owed_size);
+    if (c->pending == NULL && (c->pending = malloc(BUFFER_SIZE)) == NULL)
+        return handle_error(fd, "malloc");
+    c->pending_size = length - sent;
+    memmove(c->pending, bytes + sent, c->pending_size);
     return turn;
 }
 
-/* One turn: pay what is owed or else read once and answer. A client that
-   never reads is not read from either, so it costs one buffer and no more. */
-static enum turn serve(int fd)
+static enum turn flush(int fd)
+{
+    return answer(fd, clients[fd].pending, clients[fd].pending_size);
+}
+
+/* Read once, and answer. */
+static enum turn read_client(int fd)
 {
     static char buffer[BUFFER_SIZE]; /* for all: it is empty between turns */
-
-    if (wants_write(fd))
-        return answer(fd, clients[fd].owed, clients[fd].owed_size);
     ssize_t n = recv(fd, buffer, sizeof buffer, 0);
     if (n < 0)
-        return failed(fd, "recv");
+        return handle_error(fd, "recv");
     LOG("%s: recv: %zd bytes%s", clients[fd].name, n,
         n == 0 ? " (end of file)" : "");
     if (n == 0)
@@ -210,22 +238,29 @@ static enum turn serve(int fd)
     return answer(fd, buffer, (size_t)n);
 }
 
-/* Tell epoll what the fd waits for, if that has changed; armed is our copy of
-   what the kernel remembers. ADD fails (false) when it has no room for one
-   more, MOD never. There is no DEL: close() takes the fd off the list. */
-static bool arm(int fd, uint32_t events)
+/* One turn. The server does not read from a client that has bytes pending, so
+   a client that never reads costs one buffer and no more. */
+static enum turn serve(int fd)
+{
+    return wants_write(fd) ? flush(fd) : read_client(fd);
+}
+
+/* Register the events to wait for, if they have changed: WATCHED is a copy of
+   what the kernel has. Returns false where the kernel has no memory for one fd
+   more; only ADD can fail. There is no DEL: close() removes the fd. */
+static bool watch(int fd, uint32_t events)
 {
     struct client *c = &clients[fd];
     struct epoll_event event = { .events = events, .data.fd = fd };
-    int change = c->armed == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    bool needed = events != c->armed;
-    c->armed = events;
+    int change = c->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    bool needed = events != c->watched;
+    c->watched = events;
     return !needed || epoll_ctl(epoll_fd, change, fd, &event) == 0;
 }
 
-/* Edge-triggered: what is left over now is not told again, so go on until
-   EAGAIN. But one who sends without end must let the others in: after some
-   turns MOD makes the kernel look again and tell us in the next round. */
+/* Edge-triggered: epoll does not report again what is left over, so continue
+   until EAGAIN. A client that sends without end must not keep the others
+   waiting: after some turns stop, and let MOD report the fd once more. */
 static enum turn serve_to_the_edge(int fd)
 {
     for (int i = 0; i < TURNS; i++) {
@@ -233,21 +268,24 @@ static enum turn serve_to_the_edge(int fd)
         if (turn != PROGRESS)
             return turn;
     }
-    struct epoll_event again = { .events = clients[fd].armed, .data.fd = fd };
+    struct epoll_event again = {
+        .events = clients[fd].watched, .data.fd = fd
+    };
     epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &again);
     return PROGRESS;
 }
 
-static void welcome(int listener)
+static void on_accept(int listener)
 {
     int fd = accept_client(listener);
-    if (fd < 0 || arm(fd, edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN))
+    if (fd < 0 || watch(fd, edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN))
         return;
-    failed(fd, "epoll_ctl");
+    handle_error(fd, "epoll_ctl");
     close_client(fd);
 }
 
-static int number(const char *text, int least, int most)
+/* An option's number, from LEAST to MOST. */
+static int parse_number(const char *text, int least, int most)
 {
     char *end;
     long n = strtol(text, &end, 10);
@@ -263,30 +301,34 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:eq")) != -1)
         switch (option) {
-        case 'p': port = number(optarg, 0, 65535); break;
+        case 'p': port = parse_number(optarg, 0, 65535); break;
         case 'e': edge = true; break;
         case 'q': quiet = true; break;
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, USAGE);
+        errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
 
+    open_standard_fds();
     setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
     signal(SIGINT, say_bye);
     signal(SIGTERM, say_bye);
     raise_fd_limit();
-    int listener = highest = listen_on(port);
+    int listener = highest_fd = listen_on(port);
     clients[listener].open = true;
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* who came may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
 
-    if ((epoll_fd = epoll_create1(0)) < 0 || !arm(listener, EPOLLIN))
+    if ((epoll_fd = epoll_create1(0)) < 0 || !watch(listener, EPOLLIN))
         err(1, "epoll");
 
     for (;;) {
         struct epoll_event ready[BATCH];
-        arm(listener, full ? EPOLLERR : EPOLLIN); /* ERR is always on */
-        int n = epoll_wait(epoll_fd, ready, BATCH, -1);
+        bool skip = out_of_fds || accept_failed;
+        watch(listener, skip ? EPOLLERR : EPOLLIN); /* ERR: nothing else */
+        int n = epoll_wait(epoll_fd, ready, BATCH,
+                           accept_failed ? RETRY_MS : -1);
+        accept_failed = false;
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -295,11 +337,11 @@ int main(int argc, char **argv)
         for (int i = 0; i < n; i++) {
             int fd = ready[i].data.fd;
             if (fd == listener)
-                welcome(listener);
+                on_accept(listener);
             else if ((edge ? serve_to_the_edge(fd) : serve(fd)) == GONE)
                 close_client(fd);
             else if (!edge)
-                arm(fd, wants_write(fd) ? EPOLLOUT : EPOLLIN);
+                watch(fd, wants_write(fd) ? EPOLLOUT : EPOLLIN);
         }
     }
 }

@@ -13,12 +13,14 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "selector.h"
@@ -28,28 +30,56 @@
 
 enum {
     DEFAULT_PORT = 9006,
-    BLOCK_SIZE = 64 * 1024, /* bytes: the most read at once, and kept */
+    BLOCK_SIZE = 64 * 1024, /* bytes: the most that is read at once */
 };
 
-static char block[BLOCK_SIZE]; /* what was typed last ... */
-static size_t typed, sent;     /* ... and how much of it the kernel took */
-static long long due;          /* bytes of answer that are still to come */
+static char block[BLOCK_SIZE]; /* the last input */
+static size_t typed, sent;     /* bytes in block, and how many are sent */
+static long long due;          /* bytes of answers that are still to come */
 static bool input_ended;
 static struct selector *selector;
 
-/* A recv() or send() returned this and there is no going on: 0, or -1. */
+/* recv() returned 0 or -1, or send() returned -1: the connection has ended. */
 static _Noreturn void server_gone(ssize_t result)
 {
     errx(1, "the server has gone: %s",
          result == 0 ? "end of file" : strerror(errno));
 }
 
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
+}
+
+/* usleep() is not in POSIX any more. */
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+/* After a call on a non-blocking socket: is it worth trying again later? */
 static bool not_now(void)
 {
     return errno == EAGAIN || errno == EINTR;
 }
 
-/* Connect to the server, and wait until that is done. */
+/* A signal has interrupted connect(). The kernel connects all the same: wait
+   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
+static bool finish_connect(int fd)
+{
+    struct pollfd writable = { .fd = fd, .events = POLLOUT };
+    while (poll(&writable, 1, -1) < 0 && errno == EINTR)
+        continue;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &errno, &(socklen_t){ sizeof errno });
+    return errno == 0;
+}
+
+/* Connect to the server; block until the connection is there. */
 static int connect_to(int port)
 {
     struct sockaddr_in server = {
@@ -61,37 +91,38 @@ static int connect_to(int port)
     if (fd < 0)
         err(1, "socket");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-    while (connect(fd, (struct sockaddr *)&server, sizeof server) < 0)
-        if (errno != EINTR)
-            errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
-                 "or name another one's port with -p", port, strerror(errno));
+    if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 &&
+        !(errno == EINTR && finish_connect(fd)))
+        errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
+             "or give another server's port with -p", port, strerror(errno));
     return fd;
 }
 
-/* Wait for what is typed: a line at a terminal, a block from a pipe; 0 is its
-   end. We never make stdin non-blocking, for the shell shares it with us. If
-   another program has done so, a nap is better than a spin. */
+/* Read from stdin; block until there is something. Returns the bytes read: a
+   line from a terminal, a block from a pipe; 0 is the end. The client never
+   sets O_NONBLOCK on stdin, which it shares with the shell. If another process
+   has set it, sleep between two tries. */
 static size_t read_input(char *bytes, size_t size)
 {
     ssize_t n;
     while ((n = read(STDIN_FILENO, bytes, size)) < 0)
         if (errno == EAGAIN)
-            usleep(10000);
+            sleep_ms(10);
         else if (errno != EINTR)
             err(1, "stdin");
     return (size_t)n;
 }
 
-/* Answers go to stdout as they are, and at once. */
+/* Write an answer to stdout as it is, and at once. */
 static void print(const char *bytes, size_t length)
 {
     if (fwrite(bytes, 1, length, stdout) < length || fflush(stdout) != 0)
         err(1, "stdout");
 }
 
-/* Something is typed. Its end is our half-close: the server still answers
-   what it has got, and closes then. */
-static void take_input(int fd)
+/* Read what was typed. At the end of the input, half-close: the server answers
+   all that it has received, then it closes. */
+static void read_keyboard(int fd)
 {
     typed = read_input(block, sizeof block);
     sent = 0;
@@ -101,7 +132,7 @@ static void take_input(int fd)
         shutdown(fd, SHUT_WR);
 }
 
-/* The kernel takes what it has room for; the rest stays where it is. */
+/* Send as much of the block as the kernel has room for. */
 static void send_rest(int fd)
 {
     ssize_t n = send(fd, block + sent, typed - sent, 0);
@@ -110,8 +141,9 @@ static void send_rest(int fd)
     sent += n > 0 ? (size_t)n : 0;
 }
 
-/* Print what has come. False: that was all, and the server has closed. */
-static bool receive(int fd)
+/* Print what has arrived. Returns false after the last byte: the server has
+   answered everything and closed. */
+static bool read_server(int fd)
 {
     char answer[BLOCK_SIZE];
     ssize_t n = recv(fd, answer, sizeof answer, 0);
@@ -132,7 +164,7 @@ static void answered(const struct selector_key *server, int ready);
 /* What to wait for; the keyboard's callback is told the server's fd. */
 static void watch(int *server)
 {
-    bool rest = sent < typed; /* back-pressure: first away with this */
+    bool rest = sent < typed; /* back-pressure: send these first */
     selector_modify(selector, *server, SELECTOR_READ |
                     (rest ? SELECTOR_WRITE : 0), answered, server);
     selector_modify(selector, STDIN_FILENO, rest || input_ended ? 0 :
@@ -143,7 +175,7 @@ static void typed_in(const struct selector_key *keyboard, int ready)
 {
     int *server = keyboard->data;
     (void)ready;
-    take_input(*server);
+    read_keyboard(*server);
     if (sent < typed)
         send_rest(*server); /* mostly there is room, so try it at once */
     watch(server);
@@ -151,7 +183,7 @@ static void typed_in(const struct selector_key *keyboard, int ready)
 
 static void answered(const struct selector_key *server, int ready)
 {
-    if ((ready & SELECTOR_READ) != 0 && !receive(server->fd))
+    if ((ready & SELECTOR_READ) != 0 && !read_server(server->fd))
         exit(0);
     if ((ready & SELECTOR_WRITE) != 0)
         send_rest(server->fd);
@@ -171,7 +203,7 @@ static bool open_with(const char *backend, int *server)
                              server) == 0;
 }
 
-/* At a terminal: who we are in the server's log. */
+/* On a terminal, print the address that stands in the server's log. */
 static void greet(int fd)
 {
     struct sockaddr_in own;
@@ -182,7 +214,8 @@ static void greet(int fd)
               ntohs(own.sin_port));
 }
 
-static int number(const char *text, int least, int most)
+/* An option's number, from LEAST to MOST. */
+static int parse_number(const char *text, int least, int most)
 {
     char *end;
     long n = strtol(text, &end, 10);
@@ -198,13 +231,14 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:")) != -1)
         switch (option) {
-        case 'p': port = number(optarg, 1, 65535); break;
+        case 'p': port = parse_number(optarg, 1, 65535); break;
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, USAGE);
+        errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
 
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    open_standard_fds();
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
     int fd = connect_to(port);
     fcntl(fd, F_SETFL, O_NONBLOCK);
     greet(fd);

@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -27,6 +28,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LESSON "07-threads-procs"
@@ -36,6 +38,8 @@
 
 enum {
     DEFAULT_PORT = 9007,
+    BACKLOG = 4096, /* clients that may wait for accept(); the kernel has a
+                       limit of its own, net.core.somaxconn on Linux */
     BUFFER_SIZE = 64 * 1024, /* bytes: the most that one read takes */
     STACK_SIZE = 128 * 1024, /* bytes of a thread; untouched, they cost none */
     MAX_FDS = 1024 * 1024,   /* we never ask for more of them */
@@ -52,12 +56,28 @@ struct client {
 static int workers = 8;
 static bool quiet;
 
-/* A line of the log: where in this file, and what happened there. */
+/* A log line: its place in this file, and what happened there. */
 #define LOG(format, ...) \
     ((void)(quiet || printf("%s:%d: " format "\n", \
                             __FILE__, __LINE__, __VA_ARGS__)))
 
-/* Listen on 127.0.0.1 and say so; port 0 is any free one. */
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
+}
+
+/* usleep() is not in POSIX any more. */
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+}
+
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -71,15 +91,15 @@ static int listen_on(int port)
         err(1, "socket");
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
     if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, SOMAXCONN) < 0)
+        listen(listener, BACKLOG) < 0)
         errx(1, "bind and listen, port %d: %s; another server? "
              "-p 0 takes any free port", port, strerror(errno));
     getsockname(listener, (struct sockaddr *)&address, &size);
-    printf(LESSON ": listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+    printf("%s: listening on 127.0.0.1:%d\n", LESSON, ntohs(address.sin_port));
     return listener;
 }
 
-/* Ask for as many fds as the system allows; the usual 1,024 are a default. */
+/* Raise the limit of open files to the hard limit; 1,024 is only a default. */
 static void raise_fd_limit(void)
 {
     struct rlimit limit;
@@ -91,16 +111,15 @@ static void raise_fd_limit(void)
 
 /* ------------------------- one client: nothing in it knows of the models */
 
-/* a-z become A-Z, every other byte stays. There is no if in the loop, so the
-   compiler can work on 16 bytes at once instead of guessing at each. (Inlined
-   into main(), which runs but once, gcc does not take that trouble.) */
+/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* Send all of it. send() waits for room, but may still stop half-way. */
+/* Send all bytes. send() blocks until there is room, and a signal may still
+   stop it half-way. Returns false, with errno, when the connection is gone. */
 static bool send_all(int fd, const char *bytes, size_t length)
 {
     for (size_t sent = 0; sent < length;) {
@@ -113,7 +132,7 @@ static bool send_all(int fd, const char *bytes, size_t length)
     return true;
 }
 
-/* One client, from its first byte to its last. */
+/* Serve one client from its first byte to its last. */
 static void serve_client(int fd, const char *name)
 {
     char buffer[BUFFER_SIZE];
@@ -190,7 +209,7 @@ static void wait_for_room(int error, long left_then)
         pthread_cond_wait(&somebody_left, &lock);
     pthread_mutex_unlock(&lock);
     if (untold)
-        usleep(10000); /* a nap is better than a spin */
+        sleep_ms(10); /* a nap is better than a spin */
 }
 
 /* Wait until somebody comes. What begins here is ended, in whatever thread, by
@@ -243,7 +262,7 @@ static int alive; /* so many of them */
 static _Noreturn void end_all(void)
 {
     for (int i = 0; i < 100 && ftrylockfile(stdout) != 0; i++)
-        usleep(1000); /* or never: its owner may sleep in a full pipe */
+        sleep_ms(1); /* or never: its owner may sleep in a full pipe */
     for (int i = 0; i < alive; i++)
         kill(children[i], SIGKILL);
     while (wait(NULL) > 0)
@@ -253,7 +272,7 @@ static _Noreturn void end_all(void)
 
 /* A child that nobody has waited for stays in the table of processes, as a
    zombie. One SIGCHLD may stand for several of them. */
-static void bury_children(void)
+static void reap_children(void)
 {
     int status;
     pid_t pid;
@@ -275,7 +294,7 @@ static void on_signal(int signal_number)
     int error = errno; /* of what we interrupt */
     if (signal_number != SIGCHLD)
         end_all();
-    bury_children();
+    reap_children();
     errno = error;
 }
 
@@ -468,7 +487,8 @@ static const struct model *model_named(const char *name)
     errx(2, "'%s' is no model\n%s", name, USAGE);
 }
 
-static int number(const char *text, int least, int most)
+/* An option's number, from LEAST to MOST. */
+static int parse_number(const char *text, int least, int most)
 {
     char *end;
     long n = strtol(text, &end, 10);
@@ -480,7 +500,7 @@ static int number(const char *text, int least, int most)
 
 static void set_up_signals(bool threads)
 {
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
     struct sigaction action = { .sa_handler = on_signal };
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -505,15 +525,16 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "p:m:w:q")) != -1)
         switch (option) {
-        case 'p': port = number(optarg, 0, 65535); break;
+        case 'p': port = parse_number(optarg, 0, 65535); break;
         case 'm': model = model_named(optarg); break;
-        case 'w': workers = number(optarg, 1, MAX_WORKERS); break;
+        case 'w': workers = parse_number(optarg, 1, MAX_WORKERS); break;
         case 'q': quiet = true; break;
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, USAGE);
+        errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
 
+    open_standard_fds();
     setvbuf(stdout, NULL, _IOLBF, 0);
     raise_fd_limit();
     set_up_signals(model->threads);
