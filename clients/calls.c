@@ -242,7 +242,7 @@ static void args_nanosleep(struct text *to, const struct call *c)
     add_timespec(to, c, c->arguments[0]);
 }
 
-/* With TIMER_ABSTIME it names a moment of some clock, which tells nothing. */
+/* With TIMER_ABSTIME the argument is a point in time, so there is no text. */
 static void args_clock_nanosleep(struct text *to, const struct call *c)
 {
     if (c->arguments[1] == 0)

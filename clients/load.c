@@ -442,7 +442,7 @@ static void read_options(int argc, char **argv)
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, "'%s' is not an option\n" USAGE, argv[optind]);
+        errx(2, "unexpected argument '%s'\n" USAGE, argv[optind]);
     if (options.port == 0)
         errx(2, "-p PORT is missing\n" USAGE);
 }
@@ -469,7 +469,7 @@ int main(int argc, char **argv)
     raise_fd_limit_to(options.clients + options.idle + SPARE_FDS);
     stream_init();
     shows_bar = isatty(STDERR_FILENO) && !options.json;
-    signal(SIGPIPE, SIG_IGN); /* so send() fails with EPIPE instead */
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
 

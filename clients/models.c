@@ -399,8 +399,8 @@ int main(int argc, char **argv)
     double to = 0;
     bool failed = false;
     if (argc > 1)
-        errx(2, "'%s' is not an option\nusage: clients/models   (it draws on "
-             "the terminal and in %s)", argv[1], file);
+        errx(2, "unexpected argument '%s'\nusage: clients/models   (it draws "
+             "on the terminal and in %s)", argv[1], file);
     change_to_kit(argv[0]);
     for (int i = 0; i < MODELS; i++) {
         failed |= !run_model(&models[i]);

@@ -24,6 +24,7 @@
 #include <ctype.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -63,7 +64,17 @@ static bool quiet;
     ((void)(quiet || printf("%s:%d: " format "\n", \
                             __FILE__, __LINE__, __VA_ARGS__)))
 
-/* Listen on 127.0.0.1 and say so; port 0 is any free one. */
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
+}
+
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -81,7 +92,7 @@ static int listen_on(int port)
         errx(1, "bind and listen, port %d: %s; another server? "
              "-p 0 takes any free port", port, strerror(errno));
     getsockname(listener, (struct sockaddr *)&address, &size);
-    printf(LESSON ": listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+    printf("%s: listening on 127.0.0.1:%d\n", LESSON, ntohs(address.sin_port));
     return listener;
 }
 
@@ -270,10 +281,11 @@ int main(int argc, char **argv)
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, "'%s' is not an option\n%s", argv[optind], USAGE);
+        errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
 
+    open_standard_fds();
     setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* so send() fails with EPIPE instead */
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
     int listener = listen_on(port);
     bool logged = false; /* the error of accept(): each time the same */
     for (;;) {

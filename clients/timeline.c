@@ -138,15 +138,16 @@ static void find_arrivals(struct builder *b)
             t->spans[i].number = ++number;
 }
 
-/* What did a call that slept wait for? The fds among its arguments tell. Where
-   it names none: for the message, if this arrived while the call slept. */
+/* What did a call that slept wait for? The fds among its arguments say it; the
+   "2 watched" of epoll_wait() is no fd. A call that names no fd waited for the
+   message if the message arrived while the call slept. */
 static enum span_kind wait_kind(const struct timeline *t,
                                 const struct event *e)
 {
     char *rest;
     long fd = strtol(e->arguments, &rest, 10);
-    bool names_fds = rest > e->arguments && e->name[0] != 'e'; /* no epoll: */
-    if (strcmp(e->name, "nanosleep") == 0)          /* that is "2 watched" */
+    bool names_fds = rest > e->arguments && e->name[0] != 'e';
+    if (strcmp(e->name, "nanosleep") == 0)
         return WAIT_TIME;
     if (t->message_fd < 0)
         return WAIT_MESSAGE;
@@ -201,7 +202,7 @@ static void add_compute(struct builder *b, int lane, double until)
     b->threads[lane].request = 0;
 }
 
-/* Into io_uring, or out of it: a call that submits nothing has come for the
+/* A call of io_uring_enter(). One that submits nothing has waited for the
    completion of the message. */
 static void add_ring_call(struct builder *b, const struct event *e)
 {

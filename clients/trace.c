@@ -226,9 +226,9 @@ static unsigned long event_message(pid_t tid)
     return message;
 }
 
-/* The call that begins, if we report it. The kernel goes on with a call that
-   SIGSTOP has interrupted by restart_syscall, which tells no arguments: the
-   call and its arguments are those from before. */
+/* The call that begins. False: we do not report it. After SIGSTOP and SIGCONT
+   the kernel continues a call as restart_syscall, which has no arguments: the
+   call and its arguments are those from before the stop. */
 static bool find_call(struct thread *t,
                       const struct __ptrace_syscall_info *info)
 {

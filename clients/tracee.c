@@ -1,5 +1,5 @@
 /*
- * tracee: what /proc and a thread's memory tell about it. See tracee.h.
+ * tracee: what /proc and a thread's memory say about it. See tracee.h.
  *
  * Look at voluntary_switches(): with it trace.c knows which call slept.
  */

@@ -1,11 +1,11 @@
 /*
- * tracee: what the kernel tells about a thread that another process traces:
+ * tracee: what the kernel says about a thread that another process traces:
  * its state, its fds, its memory. From proc(5) and process_vm_readv(2); Linux
  * only.
  *
  * Each function takes a thread id. A process id would not do: when the first
  * thread of a process has ended, /proc/PID shows nothing of the others. No
- * function fails: what the kernel does not tell is 0, false or FD_UNKNOWN.
+ * function fails: what the kernel does not say is 0, false or FD_UNKNOWN.
  */
 #ifndef TRACEE_H
 #define TRACEE_H
