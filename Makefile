@@ -118,8 +118,11 @@ $(filter 06-selector/steps/06b-% 06-selector/steps/06c-% \
 06-selector/ftp/server: $(SELECTOR) $(FTP)
 06-selector/ftp/client: build/06-selector/ftp/progress.o
 $(filter 08-coroutines/%,$(pairs) $(steps)): $(CO)
-clients/xray: $(addprefix build/clients/,trace.o page.o figure.o run.o)
-clients/models: $(addprefix build/clients/,trace.o page.o figure.o run.o)
+TRACE    := $(patsubst %,build/clients/%.o,trace calls tracee constants \
+            timeline figure figure-svg svg)
+clients/load: $(patsubst %,build/clients/load-%.o,latency report stream)
+clients/xray: $(TRACE) build/clients/xray-summary.o
+clients/models: $(TRACE) build/clients/figure-text.o
 
 # A server's loop over bytes is to work on many of them at once: -O3. A step is
 # read more often than run: it compiles fast, and a debugger shows each line.
