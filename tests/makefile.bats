@@ -76,7 +76,7 @@ fake_bats() {
 @test "make test-NN-name runs the lesson's tests, make test runs all" {
     fake_bats
     run -0 make_ -s test-03-select
-    same "bats tests/03-select.bats with SERVER=" "$output"
+    same "bats tests/03-select.bats tests/03-steps.bats with SERVER=" "$output"
     run make_ -s test SERVER=05-epoll/server
     local file
     for file in "$ROOT"/tests/*.bats; do
