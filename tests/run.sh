@@ -16,15 +16,17 @@ command -v bats > /dev/null || {
         'brew install bats-core'
     exit 1
 }
+unset MAKEFLAGS MFLAGS # the tests call make themselves
 if [ $# -gt 0 ]; then
-    steps=tests/${1%%-*}-steps.bats
-    [ -f "tests/$1.bats" ] || steps=
-    [ "$steps" = "tests/$1.bats" ] || [ ! -f "$steps" ] || [ "$SERVER" ] ||
-        exec bats "tests/$1.bats" "$steps"
-    [ -f "tests/$1.bats" ] && exec bats "tests/$1.bats"
-    echo "There are no tests of $1. Try: $(cd tests && ls -- *.bats |
-        sed 's/\.bats$//' | tr '\n' ' ')"
-    exit 1
+    file=tests/$1.bats steps=tests/${1%%-*}-steps.bats
+    if [ ! -f "$file" ]; then
+        echo "There are no tests of $1. Try: $(cd tests && ls -- *.bats |
+            sed 's/\.bats$//' | tr '\n' ' ')"
+        exit 1
+    elif [ "$SERVER" ] || [ ! -f "$steps" ] || [ "$file" = "$steps" ]; then
+        exec bats "$file"
+    fi
+    exec bats "$file" "$steps"
 fi
 
 out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT || exit 1
