@@ -36,6 +36,12 @@ static int waiting;     /* coroutines that wait for an fd */
 
 static bool watch(int fd, unsigned events);
 
+static void wake_all(struct fd_state *f)
+{
+    while (co_wake(&f->readers) || co_wake(&f->writers))
+        ;
+}
+
 /* The kernel has reported EVENTS of FD. We do not unwatch an fd after a wait,
    since mostly a coroutine soon waits for it again; so a message takes no
    epoll_ctl(). We unwatch it when the kernel reports an event that no
@@ -138,7 +144,8 @@ static bool wait_for(int fd, unsigned event)
     return f->closed == closed;
 }
 
-ssize_t co_recv(int fd, void *buffer, size_t size, int flags)
+/* Wait until there is something to receive, then receive it. */
+static ssize_t receive_some(int fd, void *buffer, size_t size, int flags)
 {
     ssize_t n;
     do {
@@ -149,33 +156,83 @@ ssize_t co_recv(int fd, void *buffer, size_t size, int flags)
     return n;
 }
 
-ssize_t co_send(int fd, const void *bytes, size_t size, int flags)
+static bool is_stream(int fd)
 {
-    ssize_t n;
-    do
-        n = send(fd, bytes, size, flags | MSG_DONTWAIT);
-    while (n < 0 && (errno == EINTR ||
-                     (errno == EAGAIN && wait_for(fd, POLLOUT))));
-    return n;
+    int type = 0;
+    socklen_t size = sizeof type;
+    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+    return type == SOCK_STREAM;
 }
 
-static bool make_non_blocking(int fd)
+ssize_t co_recv(int fd, void *buffer, size_t size, int flags)
+{
+    if (flags & (MSG_DONTWAIT | MSG_OOB)) /* recv() does not wait either */
+        return recv(fd, buffer, size, flags);
+    ssize_t n = receive_some(fd, buffer, size, flags);
+    if (n <= 0 || !(flags & MSG_WAITALL) || flags & MSG_PEEK || !is_stream(fd))
+        return n;
+    size_t received = (size_t)n;
+    while (received < size && n > 0) {
+        n = receive_some(fd, (char *)buffer + received, size - received,
+                         flags);
+        received += n > 0 ? (size_t)n : 0;
+    }
+    return (ssize_t)received;
+}
+
+ssize_t co_send(int fd, const void *bytes, size_t size, int flags)
+{
+    size_t sent = 0;
+    for (;;) {
+        ssize_t n = send(fd, (const char *)bytes + sent, size - sent,
+                         flags | MSG_DONTWAIT);
+        sent += n > 0 ? (size_t)n : 0;
+        if (n >= 0 && (sent == size || flags & MSG_DONTWAIT))
+            return (ssize_t)sent;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno != EAGAIN || flags & MSG_DONTWAIT))
+            break;
+        if (!wait_for(fd, POLLOUT)) /* the kernel had no room for all */
+            break;
+    }
+    return sent > 0 ? (ssize_t)sent : -1;
+}
+
+/* Returns the flags that FD had before, or -1. */
+static int make_non_blocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
-    return flags >= 0 && ((flags & O_NONBLOCK) ||
-                          fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
+    if (flags >= 0 && !(flags & O_NONBLOCK) &&
+        fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -1;
+    return flags;
 }
 
 int co_accept(int fd, struct sockaddr *address, socklen_t *size)
 {
     int client;
     do { /* the client may have left, or another process may have taken it */
-        if (!make_non_blocking(fd) || !wait_for(fd, POLLIN))
+        if (make_non_blocking(fd) < 0 || !wait_for(fd, POLLIN))
             return -1;
         client = accept(fd, address, size);
     } while (client < 0 &&
              (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED));
     return client;
+}
+
+/* connect(), non-blocking for this call alone. */
+static int start_connect(int fd, const struct sockaddr *address,
+                         socklen_t size)
+{
+    int flags = make_non_blocking(fd);
+    if (flags < 0)
+        return -1;
+    int result = connect(fd, address, size), error = errno;
+    if (!(flags & O_NONBLOCK))
+        fcntl(fd, F_SETFL, flags);
+    errno = error;
+    return result;
 }
 
 /* After EINTR the kernel goes on connecting, so we never call connect() again:
@@ -184,9 +241,7 @@ int co_connect(int fd, const struct sockaddr *address, socklen_t size)
 {
     int error;
     socklen_t error_size = sizeof error;
-    if (!make_non_blocking(fd))
-        return -1;
-    if (connect(fd, address, size) == 0)
+    if (start_connect(fd, address, size) == 0)
         return 0;
     if ((errno != EINPROGRESS && errno != EINTR) || !wait_for(fd, POLLOUT))
         return -1;
@@ -200,8 +255,7 @@ int co_close(int fd)
 {
     if (fd >= 0 && fd < CO_MAX_FDS) {
         fds[fd].closed++;
-        while (co_wake(&fds[fd].readers) || co_wake(&fds[fd].writers))
-            ;
+        wake_all(&fds[fd]);
         watch(fd, 0); /* while another process has the socket open, close()
                          does not take it out of the epoll */
     }

@@ -145,18 +145,28 @@ void co_set_idle_hook(bool (*hook)(int timeout));
 /* These are the system calls of the same names (recv(2), send(2), accept(2),
    connect(2), close(2)), with the same arguments, results and errno. But
    where the system call would make the process sleep, only the coroutine
-   waits. They never fail with EINTR nor, whatever the flags are, with EAGAIN.
-   Several coroutines may wait for the same fd, to read and to write. There
-   are more errors: EBADF: another coroutine has called co_close() meanwhile,
-   or the fd is not below CO_MAX_FDS. EMFILE, ENFILE, ENOMEM, ENOSPC: the
-   kernel has no room to watch one more fd (epoll_create1(2), epoll_ctl(2)).
+   waits. It waits although the fd is non-blocking; only with MSG_DONTWAIT it
+   does not. So without that flag they fail neither with EAGAIN nor with
+   EINTR. Several coroutines may wait for the same fd, to read and to write.
+   There are more errors: EBADF: another coroutine has called co_close()
+   meanwhile, or the fd is not below CO_MAX_FDS. EMFILE, ENFILE, ENOMEM,
+   ENOSPC: the kernel has no room to watch one more fd (epoll_create1(2),
+   epoll_ctl(2)).
 
    co_recv() first waits, then calls recv(). This saves a system call where
    the message has not come yet, and one client that never stops sending
-   cannot keep the others from their turn. co_send() first calls send().
-   The fd may be blocking or non-blocking for both. co_accept() and
-   co_connect() make their fd non-blocking. co_accept() skips a client that
-   has left before the server could accept it (ECONNABORTED). */
+   cannot keep the others from their turn. With MSG_WAITALL it waits until
+   SIZE bytes have come (not with MSG_PEEK). co_send() first calls send(), and
+   returns when the kernel has taken all bytes; after an error or a
+   co_close() it returns how many the kernel has taken, if any.
+
+   co_accept() makes the listener non-blocking. It skips a client that has
+   left before the server could accept it (ECONNABORTED). co_connect() leaves
+   the fd's flags as they were.
+
+   Two things differ. The timeouts SO_RCVTIMEO and SO_SNDTIMEO have no effect.
+   co_connect() to a UNIX domain socket fails with EAGAIN when the listener's
+   backlog is full; connect() would wait. */
 ssize_t co_recv(int fd, void *buffer, size_t size, int flags);
 ssize_t co_send(int fd, const void *bytes, size_t size, int flags);
 int co_accept(int fd, struct sockaddr *address, socklen_t *size);

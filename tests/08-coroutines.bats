@@ -146,6 +146,11 @@ compile() {
     done
 }
 
+@test "08 co: the calls do what recv(), send() and connect() do" {
+    check_co flags
+    same "0 " "$status $output"
+}
+
 @test "08 co: a call fails with EBADF if another coroutine closes its fd" {
     check_co closed
     same "0 " "$status $output"
@@ -289,16 +294,30 @@ crawls() {
     done
 }
 
-@test "08d patched, plain connect(), send(), recv() and close() let others on" {
+# The second connect() finds the backlog full. So the process or, patched, the
+# coroutine waits, until acceptor() has made room and the kernel tries again.
+@test "08d patched, plain connect(), send(), recv() and close() let others run" {
     the_linker_wraps
     cat > "$BATS_TEST_TMPDIR/plain.c" <<'END'
 #include "co.h"
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <unistd.h>
 enum { MUCH = 8000000, ROUNDS = 3 }; /* more than a socket takes */
+static struct sockaddr_in address = { .sin_family = AF_INET };
+static socklen_t size = sizeof address;
 static char bytes[MUCH];
-static int ends[2], got;
+static int listener, ends[2], got, connected;
+static void *connector(void *v)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    connected += connect(fd, (struct sockaddr *)&address, size) == 0;
+    return v;
+}
+static void *acceptor(void *v)
+{
+    accept(listener, NULL, NULL);
+    return v;
+}
 static void *reader(void *v)
 {
     for (ssize_t n; (n = recv(ends[0], bytes, MUCH, 0)) > 0;)
@@ -307,17 +326,21 @@ static void *reader(void *v)
 }
 static void *writer(void *v)
 {
-    for (ssize_t n, sent = 0; sent < MUCH; sent += n)
-        n = send(ends[1], bytes, MUCH - sent, 0);
-    close(ends[1]);
+    if (send(ends[1], bytes, MUCH, 0) == MUCH)
+        close(ends[1]);
     return v;
 }
 int main(void)
 {
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    connect(fd, (struct sockaddr *)&(struct sockaddr_in){ AF_INET }, 16);
-    if (!(fcntl(fd, F_GETFL) & O_NONBLOCK)) /* as co_connect() leaves it */
-        return 1;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    listener = socket(AF_INET, SOCK_STREAM, 0);
+    bind(listener, (struct sockaddr *)&address, size);
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    listen(listener, 0);
+    connector(NULL);
+    co_spawn("connector", connector, 0);
+    co_spawn("acceptor", acceptor, 0);
+    co_join_all();
     for (int i = 0; i < ROUNDS; i++) { /* the same fds each time */
         socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
         co_spawn("reader", reader, 0);
@@ -325,7 +348,7 @@ int main(void)
         co_join_all();
         close(ends[0]);
     }
-    return got == ROUNDS * MUCH ? 0 : 2;
+    return connected == 2 && got == ROUNDS * MUCH ? 0 : 2;
 }
 END
     cd "$ROOT/08-coroutines"

@@ -9,6 +9,7 @@
 #include "../08-coroutines/co.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fenv.h>
 #include <netinet/in.h>
 #include <stdint.h>
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -317,9 +317,7 @@ static void *write_much(void *fd)
     static char bytes[MUCH];
     for (int i = 0; i < MUCH; i++)
         bytes[i] = (char)(i % 251);
-    for (ssize_t sent = 0, n; sent < MUCH; sent += n)
-        CHECK((n = co_send((int)(intptr_t)fd, bytes + sent,
-                           (size_t)(MUCH - sent), 0)) > 0);
+    CHECK(co_send((int)(intptr_t)fd, bytes, MUCH, 0) == MUCH);
     co_close((int)(intptr_t)fd);
     return NULL;
 }
@@ -356,7 +354,7 @@ static void sockets(void)
 
     int fd = socket(AF_INET, SOCK_STREAM, 0); /* no listen() yet */
     CHECK(co_connect(fd, (struct sockaddr *)&address, size) < 0);
-    CHECK(errno == ECONNREFUSED);
+    CHECK(errno == ECONNREFUSED && !(fcntl(fd, F_GETFL) & O_NONBLOCK));
     co_close(fd);
 
     CHECK(listen(listener, 10) == 0);
@@ -367,6 +365,7 @@ static void sockets(void)
     for (int i = 0; i < 3; i++) {
         fd = socket(AF_INET, SOCK_STREAM, 0);
         CHECK(co_connect(fd, (struct sockaddr *)&address, size) == 0);
+        CHECK(!(fcntl(fd, F_GETFL) & O_NONBLOCK));
         spawn(write_much, (void *)(intptr_t)fd);
     }
     for (int i = 0; i < 3; i++)
@@ -417,6 +416,61 @@ static void closed(void)
     char c;
     CHECK(co_recv(ends_of[0], &c, 1, 0) == 1 && c == 'x');
     close(copy);
+    co_close(ends_of[0]);
+    co_close(ends_of[1]);
+}
+
+static void *drip(void *times)
+{
+    for (int i = 0; i < (intptr_t)times; i++) {
+        co_sleep(0.002);
+        CHECK(co_send(ends_of[1], "ab", 2, 0) == 2);
+    }
+    return times;
+}
+
+static void *read_one(void *fd)
+{
+    char c;
+    CHECK(co_recv((int)(intptr_t)fd, &c, 1, 0) == 1);
+    co_close((int)(intptr_t)fd);
+    return NULL;
+}
+
+/* The flags mean what they mean in recv() and send(). */
+static void flags(void)
+{
+    static char bytes[MUCH];
+    ssize_t n;
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends_of) == 0);
+    CHECK(co_recv(ends_of[0], bytes, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+    spawn(drip, (void *)7);
+    CHECK(co_recv(ends_of[0], bytes, 2, MSG_WAITALL | MSG_PEEK) == 2);
+    CHECK(co_recv(ends_of[0], bytes, 10, MSG_WAITALL) == 10);
+    CHECK(memcmp(bytes, "ababababab", 10) == 0);
+    co_join_all();
+    CHECK(shutdown(ends_of[1], SHUT_WR) == 0);
+    CHECK(co_recv(ends_of[0], bytes, 10, MSG_WAITALL) == 4); /* the end */
+    CHECK(co_recv(ends_of[0], bytes, 10, MSG_WAITALL) == 0);
+
+    n = co_send(ends_of[0], bytes, MUCH, MSG_DONTWAIT);
+    CHECK(n > 0 && n < MUCH);
+    n = co_send(ends_of[0], bytes, MUCH, MSG_DONTWAIT);
+    CHECK(n < 0 && errno == EAGAIN);
+    co_close(ends_of[0]);
+    co_close(ends_of[1]);
+
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends_of) == 0);
+    spawn(read_one, (void *)(intptr_t)ends_of[0]); /* then it closes it */
+    n = co_send(ends_of[1], bytes, MUCH, MSG_NOSIGNAL);
+    CHECK(n > 0 && n < MUCH);
+    co_join_all();
+    co_close(ends_of[1]);
+
+    CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends_of) == 0);
+    spawn(drip, (void *)2); /* a message is a message, also with MSG_WAITALL */
+    CHECK(co_recv(ends_of[0], bytes, 10, MSG_WAITALL) == 2);
+    co_join_all();
     co_close(ends_of[0]);
     co_close(ends_of[1]);
 }
@@ -543,6 +597,7 @@ int main(int argc, char **argv)
         { "queues", queues, false }, { "sockets", sockets, false },
         { "many", many, false }, { "closed", closed, false },
         { "generators", generators, false }, { "idles", idles, false },
+        { "flags", flags, false },
         { "hook", hook, false }, /* the last: its hook stays */
         { "overflow", overflow, true }, { "deadlock", deadlock, true },
         { "resume_ended", resume_ended, true },
