@@ -13,6 +13,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #if !defined __linux__ && !defined CO_POLL
@@ -89,27 +92,69 @@ static void ask_kernel(int timeout)
 }
 #else
 static int epoll_fd = -1;
+static int highest_fd = -1; /* of those that were watched */
 
-/* Watch FD for EVENTS, and for no others; 0: do not watch it. (EPOLLIN is
-   POLLIN, EPOLLOUT is POLLOUT.) False: errno tells why not. */
+/* Change what the epoll reports of FD from OLD to NEW; 0: nothing. (EPOLLIN
+   is POLLIN, EPOLLOUT is POLLOUT.) */
+static bool change_epoll(int fd, unsigned old, unsigned new)
+{
+    struct epoll_event event = { .events = new, .data.fd = fd };
+    int change = new == 0 ? EPOLL_CTL_DEL
+               : old == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    return epoll_ctl(epoll_fd, change, fd, &event) == 0;
+}
+
+/* After fork(2), parent and child share the epoll: it reports to both of them
+   what each has added. So the child leaves it; make_epoll() makes another. */
+static void leave_epoll(void)
+{
+    if (epoll_fd >= 0)
+        close(epoll_fd);
+    epoll_fd = -1;
+}
+
+/* Make the epoll; in a child, with the fds that the parent has watched. */
+static bool make_epoll(void)
+{
+    static bool is_handled;
+    if ((epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
+        return false;
+    if (!is_handled)
+        pthread_atfork(NULL, NULL, leave_epoll);
+    is_handled = true;
+    for (int fd = 0; fd <= highest_fd; fd++) {
+        struct fd_state *f = &fds[fd];
+        if (f->watched == 0 || change_epoll(fd, 0, f->watched))
+            continue;
+        f->watched = 0; /* the child has closed it, so the calls fail */
+        wake_all(f);
+    }
+    return true;
+}
+
+/* Watch FD for EVENTS, and for no others; 0: do not watch it. False: errno
+   tells why not. */
 static bool watch(int fd, unsigned events)
 {
-    struct epoll_event event = { .events = events, .data.fd = fd };
-    int change = events == 0 ? EPOLL_CTL_DEL
-               : fds[fd].watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
     if (events == fds[fd].watched)
         return true;
-    if (epoll_fd < 0 && (epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
+    if (epoll_fd < 0 && !make_epoll())
         return false;
-    if (epoll_ctl(epoll_fd, change, fd, &event) < 0)
+    if (!change_epoll(fd, fds[fd].watched, events))
         return false;
     fds[fd].watched = events;
+    if (fd > highest_fd)
+        highest_fd = fd;
     return true;
 }
 
 static void ask_kernel(int timeout)
 {
     static struct epoll_event events[MAX_EVENTS]; /* not on a small stack */
+    if (epoll_fd < 0 && !make_epoll()) {
+        perror("co: after fork: epoll_create1");
+        abort();
+    }
     int n = epoll_wait(epoll_fd, events, MAX_EVENTS, timeout);
     for (int i = 0; i < n; i++)
         on_events(events[i].data.fd, events[i].events);

@@ -18,7 +18,8 @@
  *
  * Limits. Only one thread may use this module. It is not preemptive: an
  * endless loop, or a system call that sleeps, stops all coroutines. A mutex of
- * threads that is held across a switch stops them, too.
+ * threads that is held across a switch stops them, too. After fork(2), the
+ * child has a copy of each coroutine, and waits by an epoll of its own.
  *
  * After a mistake in its use (to resume a coroutine that has ended, say, or a
  * deadlock) the module prints a line with the coroutine's name and calls

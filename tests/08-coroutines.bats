@@ -151,6 +151,11 @@ compile() {
     same "0 " "$status $output"
 }
 
+@test "08 co: after fork(), parent and child wait for their own fds" {
+    check_co forks
+    same "0 " "$status $output"
+}
+
 @test "08 co: a call fails with EBADF if another coroutine closes its fd" {
     check_co closed
     same "0 " "$status $output"

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -475,6 +476,40 @@ static void flags(void)
     co_close(ends_of[1]);
 }
 
+/* A child waits for an fd that the parent has waited for, then for one of its
+   own, and leaves a byte in it. The parent must not hear of that byte. */
+static void run_child(int parent)
+{
+    int own[2];
+    char c;
+    CHECK(co_recv(parent, &c, 1, 0) == 1 && c == 'b'); /* begin */
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, own) == 0);
+    CHECK(write(own[1], "xy", 2) == 2);
+    CHECK(co_recv(own[0], &c, 1, 0) == 1);
+    CHECK(write(parent, "r", 1) == 1); /* ready */
+    CHECK(read(parent, &c, 1) == 1 && c == 'e'); /* end */
+    _exit(0);
+}
+
+static void forks(void)
+{
+    int status;
+    char c;
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends_of) == 0);
+    CHECK(write(ends_of[0], "x", 1) == 1);
+    CHECK(co_recv(ends_of[1], &c, 1, 0) == 1); /* now there is an epoll */
+    pid_t child = fork();
+    if (child == 0)
+        run_child(ends_of[1]);
+    CHECK(write(ends_of[0], "b", 1) == 1);
+    CHECK(co_recv(ends_of[0], &c, 1, 0) == 1 && c == 'r');
+    sleep_without_cpu();
+    CHECK(write(ends_of[0], "e", 1) == 1);
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
+    co_close(ends_of[0]);
+    co_close(ends_of[1]);
+}
+
 /* No coroutine reads what has come: the process sleeps all the same. */
 static void idles(void)
 {
@@ -597,7 +632,7 @@ int main(int argc, char **argv)
         { "queues", queues, false }, { "sockets", sockets, false },
         { "many", many, false }, { "closed", closed, false },
         { "generators", generators, false }, { "idles", idles, false },
-        { "flags", flags, false },
+        { "flags", flags, false }, { "forks", forks, false },
         { "hook", hook, false }, /* the last: its hook stays */
         { "overflow", overflow, true }, { "deadlock", deadlock, true },
         { "resume_ended", resume_ended, true },
