@@ -132,7 +132,7 @@ clients/models: $(TRACE) build/clients/figure-text.o
 OPTIMISE = -O1
 %/server build/0%: OPTIMISE = -O3
 $(steps): OPTIMISE = -O0
-%/05f-cost %/08f-cost: OPTIMISE = -O3
+$(filter %/05f-cost %/08f-cost,$(steps)): OPTIMISE = -O3
 
 $(programs): %: %.c
 	@mkdir -p build/$(@D)
