@@ -25,7 +25,7 @@
 #include <sys/epoll.h>
 #endif
 
-enum { MAX_EVENTS = 256 }; /* from one epoll_wait(); it tells the rest next */
+enum { MAX_EVENTS = 256 }; /* of one epoll_wait(); the next has the rest */
 
 static struct fd_state {
     struct co_queue readers, writers;
@@ -133,7 +133,7 @@ static bool make_epoll(void)
 }
 
 /* Watch FD for EVENTS, and for no others; 0: do not watch it. False: errno
-   tells why not. */
+   says why not. */
 static bool watch(int fd, unsigned events)
 {
     if (events == fds[fd].watched)
