@@ -142,7 +142,10 @@ build/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $(@:.o=.d) -c -o $@ $<
 
--include $(wildcard build/*/*.d build/*/*/*.d)
+# What gcc says of headers. (These files need no rule: the recipe is empty.)
+headers := $(wildcard build/*/*.d build/*/*/*.d)
+-include $(headers)
+Makefile $(headers): ;
 
 # A name that the kit does not have.
 .DEFAULT:
