@@ -314,7 +314,6 @@ int main(int argc, char **argv)
     int listener = highest_fd = listen_on(port);
     clients[listener].open = true;
     fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
-
     if (selector_register(selector, listener, SELECTOR_READ, on_accept,
                           NULL) < 0)
         err(1, "selector_register");

@@ -6,9 +6,8 @@
  *
  * A child process is the user with mouse and keyboard; the queue is a pipe.
  * Look at the loop in main(): it does not know what a click or a key is. It
- * calls the function that the event has with it. And look at on_save(), which
- * is slow: there is one loop, so the next events wait until it returns.
- * -s says how long one of these seconds lasts.
+ * calls the function in the event. And look at on_save(), which is slow: there
+ * is one loop, so the next events wait. -s: how long one of its seconds lasts.
  * The notes: 事件驱动与异步IO (事件驱动模型).
  *
  *     0.0 s  no event: the loop sleeps
@@ -34,32 +33,31 @@ struct event {
 static int handled;
 static bool in_order = true;
 
-static void print_event(const struct event *e, const char *name)
+static void print_event(const struct event *e, const char *name,
+                        const char *rest)
 {
     double late = now() - e->at;
     printf("%.1f s  %s: %s", now(), name, e->what);
     if (late > 0.25)
         printf("  (%.1f s late)", late);
+    puts(rest);
     in_order = in_order && e->number == ++handled;
 }
 
 static void on_key_down(const struct event *e)
 {
-    print_event(e, "onKeyDown");
-    putchar('\n');
+    print_event(e, "onKeyDown", "");
 }
 
 static void on_click(const struct event *e)
 {
-    print_event(e, "onClick");
-    putchar('\n');
+    print_event(e, "onClick", "");
 }
 
 /* A handler must not do this: while it waits, no other event is handled. */
 static void on_save(const struct event *e)
 {
-    print_event(e, "onClick");
-    printf(", which takes time ...\n");
+    print_event(e, "onClick", ", which takes time ...");
     nap(2.5);
     printf("%.1f s  ... saved\n", now());
 }

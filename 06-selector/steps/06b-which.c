@@ -94,8 +94,7 @@ int main(int argc, char **argv)
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = 3; /* fds 0, 1 and 2 are open already */
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        err(1, "setrlimit");
+    setrlimit(RLIMIT_NOFILE, &limit);
     print_best("... without a free fd");
     return 0;
 }

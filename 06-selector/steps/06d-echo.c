@@ -96,9 +96,8 @@ int main(int argc, char **argv)
     int listener = listen_on(step.port);
     fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
     selector = selector_open(NULL);
-    if (selector == NULL ||
-        selector_register(selector, listener, SELECTOR_READ, on_accept,
-                          NULL) < 0)
+    if (selector == NULL || selector_register(selector, listener,
+                                SELECTOR_READ, on_accept, NULL) < 0)
         err(1, "selector");
 
     for (;;) {
