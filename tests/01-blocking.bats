@@ -10,16 +10,16 @@ lesson 01-blocking
 @test "01 it listens on 127.0.0.1 alone, at the port it says" { listens_where_it_says; }
 @test "01 a port in use: one line that names call and port, exit 1" { names_a_port_in_use; }
 @test "01 wrong usage: the usage, what is wrong, exit 2" { refuses_wrong_usage; }
-@test "01 it logs a line for each event, and none with -q" { logs_unless_quiet; }
+@test "01 a line of log per event, and none with -q" { logs_unless_quiet; }
 @test "01 every byte comes back, a-z as A-Z, the others as they are" { answers_every_byte; }
 @test "01 8 MiB at once come back byte for byte" { answers_8_mib; }
-@test "01 it answers a client that sends a byte at a time" { answers_a_trickle; }
+@test "01 a byte at a time is answered byte by byte" { answers_a_trickle; }
 @test "01 a client that stops sending still gets its last byte" { answers_after_half_close; }
 @test "01 a client that closes without reading harms nobody" { survives_a_close_without_reading; }
 @test "01 a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
 @test "01 a reset while many bytes are pending harms nobody" { survives_a_reset_while_it_owes; }
 @test "01 a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
-@test "01 after SIGSTOP and SIGCONT it continues" { survives_stop_and_continue; }
+@test "01 stopped and continued, it goes on where it was" { survives_stop_and_continue; }
 @test "01 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
 @test "01 the server sleeps while it waits for a client that does not read" { sleeps_beside_a_deaf_client; }
 @test "01 with nothing to do it makes no system call" { makes_no_system_call_when_idle; }
@@ -196,7 +196,7 @@ END
     hears_late 01h-late 0
 }
 
-@test "01 its README and NOTES show what their commands print" {
+@test "01 the commands in README.md and NOTES.md print what stands there" {
     [ "$(uname)" = Linux ] || skip "it shows what Linux does"
     readme_is_true
 }

@@ -10,22 +10,22 @@ RESTLESS=yes
 @test "02 it listens on 127.0.0.1 alone, at the port it says" { listens_where_it_says; }
 @test "02 a port in use: one line that names call and port, exit 1" { names_a_port_in_use; }
 @test "02 wrong usage: the usage, what is wrong, exit 2" { refuses_wrong_usage; }
-@test "02 it logs a line for each event, and none with -q" { logs_unless_quiet; }
+@test "02 a line of log per event, and none with -q" { logs_unless_quiet; }
 @test "02 every byte comes back, a-z as A-Z, the others as they are" { answers_every_byte; }
 @test "02 8 MiB at once come back byte for byte" { answers_8_mib; }
-@test "02 it answers a client that sends a byte at a time" { answers_a_trickle; }
+@test "02 a byte at a time is answered byte by byte" { answers_a_trickle; }
 @test "02 a client that stops sending still gets its last byte" { answers_after_half_close; }
 @test "02 a client that closes without reading harms nobody" { survives_a_close_without_reading; }
 @test "02 a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
 @test "02 a reset while many bytes are pending harms nobody" { survives_a_reset_while_it_owes; }
 @test "02 a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
-@test "02 after SIGSTOP and SIGCONT it continues" { survives_stop_and_continue; }
+@test "02 stopped and continued, it goes on where it was" { survives_stop_and_continue; }
 @test "02 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
 @test "02 a silent client stops nobody else" { serves_others_beside_a_silent_client; }
 @test "02 a client that does not read stops nobody else, and loses nothing" { serves_others_beside_a_deaf_client; }
 @test "02 a client that does not read costs 64 KiB of memory at most" { keeps_64_kib_for_a_deaf_client; }
 @test "02 a client that sends without end gets one turn per round" { takes_turns_with_a_greedy_client; }
-@test "02 it answers 200 clients that send at the same time" { answers_a_burst; }
+@test "02 200 clients that send at once all get their answers" { answers_a_burst; }
 @test "02 without a free fd it sleeps, serves on, and accepts again later" { lives_on_without_fds; }
 @test "02 1,100 clients, more than it has fds for, harm nobody" { lives_on_beyond_1024_fds; }
 @test "02 clients that come and go cost no fd" { loses_no_fd; }
@@ -131,14 +131,14 @@ END
 
 load http
 
-@test "02d a server that polls all its clients sends a page to a browser" { plays 02d-http-sweep; }
-@test "02d it answers requests in pieces, two at once, in HTTP/1.0 and 1.1" { speaks_http 02d-http-sweep; }
-@test "02d a bad request gets the right status, then the connection ends" { refuses_politely 02d-http-sweep; }
-@test "02d a client that resets, sends nonsense, floods or is silent harms no other client" { stands_its_clients 02d-http-sweep; }
+@test "02d a page for a browser, from a server that polls its clients" { plays 02d-http-sweep; }
+@test "02d it answers requests in pieces, two at once, HTTP/1.0 and 1.1" { speaks_http 02d-http-sweep; }
+@test "02d bytes that are no request get the right status, then end of file" { refuses_politely 02d-http-sweep; }
+@test "02d one client's reset, nonsense, flood or silence harms no other client" { stands_its_clients 02d-http-sweep; }
 @test "02d a client that reads late gets all 6,000 answers, to the last byte" { pays_its_debts 02d-http-sweep; }
 @test "02d without a free fd it serves on, and accepts again later" { serves_without_fds 02d-http-sweep; }
-@test "02d curl gets the right status from it, over one connection" { suits_curl 02d-http-sweep; }
-@test "02d its page counts the same calls as xray" { counts_what_it_does 02d-http-sweep; }
+@test "02d curl accepts every answer, also the 100th over one connection" { suits_curl 02d-http-sweep; }
+@test "02d xray counts the same calls as its page" { counts_what_it_does 02d-http-sweep; }
 
 # --- steps: waiting, and README
 
@@ -167,4 +167,4 @@ load http
     says '^[1-9][0-9]* times EAGAIN'
 }
 
-@test "02 its README and NOTES show what their commands print" { readme_is_true; }
+@test "02 the commands in README.md and NOTES.md print what stands there" { readme_is_true; }
