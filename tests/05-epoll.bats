@@ -263,7 +263,7 @@ END
     } END { exit !(found && ok) }' <<< "$output" || { echo "$output"; false; }
 }
 
-@test "05g two threads: whom an event is told, for each way to ask" {
+@test "05g two threads: how many of them an event wakes, in each mode" {
     finds 05g-shared
     says 'one epoll' 'level +2 +2 +2$' 'edge +1 +2 +2$' 'ONESHOT +1 +1 +2$' \
         'own' 'level +2 +2 +2$' 'edge +2 +2 +2$' 'EXCLUSIVE +1 +2 +Invalid'

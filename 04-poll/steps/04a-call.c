@@ -149,7 +149,7 @@ static void poll_pipes_and_a_file(void)
 
 int main(int argc, char **argv)
 {
-    begin_step(argc, argv, "", "");
+    begin_step(argc, argv, "", "(no options)");
     use_array_again();
     puts("one fd                                asked for all         "
          "for nothing");

@@ -106,7 +106,7 @@ static void select_two_sets(void)
 int main(int argc, char **argv)
 {
     char what[50];
-    begin_step(argc, argv, "", "");
+    begin_step(argc, argv, "", "(no options)");
     if (!set_file_limit(FDS + SPARE)) {
         warn("it takes %d open files: raise the hard limit", FDS + SPARE);
         return 77;

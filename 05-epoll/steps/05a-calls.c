@@ -183,7 +183,7 @@ static void events_of_a_socket(void)
 int main(int argc, char **argv)
 {
     int ends[2];
-    begin_step(argc, argv, "", "");
+    begin_step(argc, argv, "", "(no options)");
     if (pipe(ends) < 0)
         err(1, "pipe");
     seven_steps(ends[0], ends[1]);

@@ -129,7 +129,7 @@ static void count_calls(const char *what, int epoll_fd, bool until_eagain,
 int main(int argc, char **argv)
 {
     int ends[2];
-    begin_step(argc, argv, "", "");
+    begin_step(argc, argv, "", "(no options)");
     if (pipe(ends) < 0)
         err(1, "pipe");
     in = ends[0];
