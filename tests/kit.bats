@@ -138,7 +138,7 @@ alike() {
     cd "$ROOT"
     for cc in gcc clang; do
         command -v "$cc" > /dev/null || continue
-        for file in 0[1-57]*/*.c 0[1-57]*/steps/*.c clients/*.c tests/cheats/*.c; do
+        for file in 0*/*.c 0*/*/*.c clients/*.c tests/cheats/*.c; do
             [ -e "$file" ] || continue
             # shellcheck disable=SC2086 # they are words
             run -0 "$cc" $flags -O1 -fsyntax-only "$file"
