@@ -62,7 +62,9 @@ speaks_http() {
     hears '200 OK' bare
     tell "\r\nGET /?x=/y HTTP/1.1\r\nhOST:x\r\nConnection: a, Keep-Alive\r\n\r\n"
     hears '200 OK'
-    tell "GET http://x/ HTTP/1.1\nHost: x\n\n"
+    tell "\r\n\r\n\n" # empty lines before a request
+    sleep 0.02
+    tell "\r\nGET http://x/ HTTP/1.1\nHost: x\n\n"
     hears '200 OK'
     for n in G 'ET / HT' 'TP/1.1\r' '\nHost: x\r\n' '\r' '\n'; do # in pieces
         tell "$n"
@@ -91,13 +93,20 @@ speaks_http() {
 refuses_politely() {
     web "$1" -q
     local nonsense host='Host: x\r\n' k
-    for nonsense in "hello\r\n" "\r\n" "GET /\r\n$host" "GET / HTTP/2.0\r\n$host" \
+    for nonsense in "hello\r\n" "\rGET / HTTP/1.1\r\n$host" "GET /\r\n$host" "GET / HTTP/2.0\r\n$host" \
         "GET / HTTP/1.1 x\r\n$host" "GET / HTTP/1.1\r\n" \
         "GET / HTTP/1.1\r\n$host$host" "GET / HTTP/1.1\r\n${host}x\r\n" \
         "GET / HTTP/1.1\r\n$host folded\r\n" "GET / HTTP/1.1\r\nHost : x\r\n" \
         "GET / HTTP/1.1\r\n${host}X: \0x\r\n" "\xff\xfe / HTTP/1.1\r\n$host"; do
         dial
         tell "$nonsense\r\n"
+        hears '400 Bad Request'
+        hangs_up
+    done
+
+    for nonsense in '\x16\x03\x01\x02' '\0' ' ' '\rG'; do # no line ends here
+        dial
+        tell "$nonsense"
         hears '400 Bad Request'
         hangs_up
     done
@@ -171,7 +180,7 @@ pays_its_debts() {
     sleep 0.3
     same 6000 "$(timeout 20 cat <&4 | tee "$BATS_TEST_TMPDIR/all" |
         grep -c '^HTTP/1.1 200 OK')" "answers"
-    same 6000 "$(grep -c '^<!doctype.*reload: what has grown' "$BATS_TEST_TMPDIR/all")" "pages"
+    same 6000 "$(grep -c '^<!doctype.*reload: wh.* grown' "$BATS_TEST_TMPDIR/all")" "pages"
     exec 4>&-
 }
 
