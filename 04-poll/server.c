@@ -294,7 +294,7 @@ int main(int argc, char **argv)
         LOG("poll: %d ready of %d", n, nfds);
         for (int fd = listener; fd < listener + nfds; fd++) {
             if (fds[fd].revents == 0)
-                continue; /* else: recv() or send() tells IN from HUP, ERR */
+                continue; /* else recv() or send() finds out what it is */
             if (fd == listener)
                 accept_client(listener);
             else if (serve(fd) == GONE)

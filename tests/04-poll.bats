@@ -62,8 +62,8 @@ END
     says 'nothing has come +1 +- +- +OUT' '3 bytes for each +2 +IN +- +IN OUT' \
         'asked again.* +2 +IN +- +IN OUT' 'the first has read.* +1 +- +- +IN OUT' \
         'turned off +0 +- +- +-' 'and on again +1 +- +- +IN OUT'
-    says 'not connected +OUT HUP +HUP$' 'nobody there +- +-$' \
-        'somebody there +IN +-$' 'nothing has come +OUT +-$' \
+    says 'not connected +OUT HUP +HUP$' 'no client has come +- +-$' \
+        'a client has come +IN +-$' 'nothing has come +OUT +-$' \
         '2 bytes have come +IN OUT +-$' 'no room .* +IN +-$' \
         'sends no more \(half-close\) +IN( RDHUP)? +-$' \
         'we send no more either +IN OUT( RDHUP)? HUP +HUP$' \

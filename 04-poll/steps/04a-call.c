@@ -107,9 +107,9 @@ static void poll_sockets(void)
     char byte;
     poll_fd("a socket, not connected", socket(AF_INET, SOCK_STREAM, 0));
     int listener = listen_here();
-    poll_fd("a listener, nobody there", listener);
+    poll_fd("a listener, no client has come", listener);
     int peer = connect_here(listener);
-    poll_fd("... somebody there", listener);
+    poll_fd("... a client has come", listener);
     int fd = accept(listener, NULL, NULL);
     poll_fd("its client, nothing has come", fd);
     write_text(peer, "hi");

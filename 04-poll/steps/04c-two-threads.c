@@ -51,8 +51,8 @@ static void *sleep_in_poll(void *argument)
     return NULL;
 }
 
-/* On Linux the kernel tells whether a thread sleeps, and a thread that has
-   started can sleep only in poll(). On other systems give it time. */
+/* On Linux, /proc shows whether a thread sleeps, and a thread that has started
+   can sleep only in poll(). On other systems give it time. */
 static bool is_asleep(const struct poller *p)
 {
     char stat[100] = "";

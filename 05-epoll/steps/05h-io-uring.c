@@ -142,9 +142,9 @@ static void late_message(void)
     print_summary("io_uring");
 }
 
-static void print_queues(const char *who, const char *what)
+static void print_queues(const char *name, const char *what)
 {
-    printf("%s%-*s %4u %5u %8u %5u\n", who, 30 - (int)strlen(who), what,
+    printf("%s%-*s %4u %5u %8u %5u\n", name, 30 - (int)strlen(name), what,
            *ring.sq_head, *ring.sq_tail, *ring.cq_head, *ring.cq_tail);
 }
 
