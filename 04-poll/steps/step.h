@@ -4,6 +4,8 @@
  * A step includes this file and system headers, nothing else, and begins with
  *
  *     begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
+ *
+ * A function that has the name of one in server.c does the same as that one.
  */
 #ifndef STEP_H
 #define STEP_H
@@ -91,7 +93,10 @@ static inline void begin_step(int argc, char **argv, const char *options,
     signal(SIGPIPE, SIG_IGN);
 }
 
-/* --------------------------------------------------------------- tools */
+/* --------------------------------------------------------------- tools
+
+   If a call in open_pair() or write_text() fails, it ends the step, exit
+   status 1. */
 
 /* usleep() is not in POSIX any more. */
 static inline void sleep_ms(long ms)
@@ -99,21 +104,24 @@ static inline void sleep_ms(long ms)
     nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
-/* Open two sockets that are connected: what is written to one of them, the
-   other one reads. */
+/* Open two sockets that are connected: you can read from each of them what was
+   written to the other one (socketpair(2)). */
 static inline void open_pair(int ends[2])
 {
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
         err(1, "socketpair");
 }
 
+/* Write a short text, as a whole. */
 static inline void write_text(int fd, const char *bytes)
 {
     if (write(fd, bytes, strlen(bytes)) != (ssize_t)strlen(bytes))
         err(1, "write");
 }
 
-/* --------------------------------------- a TCP connection in one process */
+/* --------------------------------------- a TCP connection in one process
+
+   If a call in these functions fails, it ends the step, exit status 1. */
 
 /* Listen on a free port of 127.0.0.1, for a client in this process. */
 static inline int listen_here(void)

@@ -126,6 +126,7 @@ static inline double now_ms(void)
 
 /* --------------------------------------------------------------- epoll */
 
+/* Create an epoll and return its fd. A failure ends the step, exit status 1. */
 static inline int open_epoll(void)
 {
     int epoll_fd = epoll_create1(0);
@@ -143,7 +144,9 @@ static inline bool watch_fd(int epoll_fd, int change, int fd, uint32_t events)
     return epoll_ctl(epoll_fd, change, fd, &event) == 0;
 }
 
-/* --------------------------------------- a TCP connection in one process */
+/* --------------------------------------- a TCP connection in one process
+
+   If a call in these functions fails, it ends the step, exit status 1. */
 
 /* Listen on a free port of 127.0.0.1, for a client in this process. */
 static inline int listen_here(void)
