@@ -126,7 +126,7 @@ static inline double now_ms(void)
 
 /* --------------------------------------------------------------- epoll */
 
-/* Create an epoll and return its fd. A failure ends the step, exit status 1. */
+/* Create an epoll; return its fd. A failure ends the step, exit status 1. */
 static inline int open_epoll(void)
 {
     int epoll_fd = epoll_create1(0);
