@@ -35,6 +35,7 @@
 #define USAGE "usage: " LESSON "/server [-p PORT (9005; 0: any free)] " \
               "[-e (edge-triggered)] [-q (no log)]"
 #define EDGE (EPOLLIN | EPOLLOUT | EPOLLET) /* of a client, with -e */
+#define NO_EVENT EPOLLERR /* 0 is "not added"; epoll reports ERR always */
 
 enum {
     DEFAULT_PORT = 9005,
@@ -63,6 +64,7 @@ static int highest_fd;                 /* the highest one that is open */
 static bool out_of_fds;    /* no accept() before a client closes */
 static bool accept_failed; /* no accept() in this round */
 static int epoll_fd;
+static struct epoll_event ready[BATCH]; /* what epoll_wait() returned */
 static bool edge;
 static bool quiet;
 
@@ -322,9 +324,7 @@ int main(int argc, char **argv)
         err(1, "epoll");
 
     for (;;) {
-        struct epoll_event ready[BATCH];
-        /* EPOLLERR alone: epoll does not report clients in the backlog. */
-        watch(listener, out_of_fds || accept_failed ? EPOLLERR : EPOLLIN);
+        watch(listener, out_of_fds || accept_failed ? NO_EVENT : EPOLLIN);
         int n = epoll_wait(epoll_fd, ready, BATCH,
                            accept_failed ? RETRY_MS : -1);
         accept_failed = false;
