@@ -348,6 +348,32 @@ END
     done
 }
 
+# The log is a pipe that nobody reads. The load fills it, and then the server
+# sleeps in write(): each of its threads or processes that has a line to log.
+@test "07 SIGTERM and SIGINT end it even if its log is a pipe that nobody reads" {
+    local signal line pipe=$BATS_TEST_TMPDIR/pipe
+    mkfifo "$pipe"
+    for FLAGS in "-m thread" "-m process" "-m pool" "-m prefork"; do
+        for signal in TERM INT; do
+            exec 8<> "$pipe"
+            set -m
+            # shellcheck disable=SC2086 # FLAGS are words
+            "$PROGRAM" -p 0 $FLAGS > "$pipe" 2>&1 < /dev/null 3>&- 8>&- &
+            PID=$!
+            set +m
+            read -r -t 5 -u 8 line
+            PORT=${line##*:}
+            run "$ROOT/clients/load" -p "$PORT" -c 100 -n 100 -t 1 3>&- 8>&-
+            [ "$status" -ne 0 ] || { echo "the pipe is not full"; return 1; }
+            kill -s "$signal" "$PID"
+            within 1 gone "$PID" || { echo "$FLAGS: SIG$signal"; return 1; }
+            ends_with 0 "$PID"
+            PID=
+            exec 8>&-
+        done
+    done
+}
+
 # Address space for a few stacks only: the next thread is one too many.
 @test "07 thread: no room for one more thread: that client hears an end, the others live on" {
     memory_is_its_own
