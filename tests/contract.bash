@@ -1,9 +1,9 @@
-# The contract that every lesson's server keeps, a function a row. A lesson's
-# file lists the rows that hold for it, each with its sentence.
+# The contract that every lesson's server keeps: one function is one row. A
+# lesson's file lists the rows that hold for it, each with a sentence.
 #
-# The rows are scenes; what they can say stands at the top of clients/play.c.
-# Each ends with SIGTERM to the server, which then has to end within 2 s and
-# to leave no process behind. In each the server must outlive its clients.
+# Most rows are scenes; clients/scene.md has the words of a scene. At the end of
+# a scene play sends SIGTERM to the server: it must end within 2 s, and leave no
+# process behind. Until then it must survive all its clients.
 
 load inside
 
@@ -263,7 +263,7 @@ idle 50ms
 END
 }
 
-# 64 KiB for each one, and something for the allocator.
+# 64 KiB for each client, and some memory for the allocator.
 keeps_64_kib_for_a_deaf_client() {
     memory_is_its_own
     scene --timeout 10 <<'END'
@@ -282,8 +282,8 @@ memory 1000
 END
 }
 
-# One message that does not end, at a server that xray makes slower than its
-# client: only a server that takes turns ever gets to the other one.
+# One client sends a message without end. xray makes the server slower than this
+# client, so only a server that takes turns ever answers the other client.
 takes_turns_with_a_greedy_client() {
     "$XRAY" -o /dev/null -- true 3>&- && SLOWLY="$XRAY -q -o /dev/null --"
     start_server -q
@@ -293,7 +293,7 @@ takes_turns_with_a_greedy_client() {
     sleep 0.2
     kill -0 "$greedy"
     run "$ROOT/clients/load" -p "$PORT" -c 1 -n 20 -t 2 3>&-
-    kill -0 "$greedy" # it was there all the time
+    kill -0 "$greedy" # the greedy client is still sending
     kill "$greedy"
     same 0 "$status" "$output"
 }
@@ -405,8 +405,8 @@ END
 
 # -------------------------------------------------------------------- idle
 
-# No CPU time at all, to the nanosecond: so no system call either, and no
-# timer that ticks once a second.
+# The server uses no CPU time at all, to the nanosecond. So it makes no system
+# call either, and has no timer that ticks once a second.
 makes_no_system_call_when_idle() {
     scene <<'END'
 server
@@ -422,12 +422,13 @@ END
 
 # ------------------------------------------------------------------ inside
 #
-# What xray tells of the server's calls (see inside.bash). Left out are those
-# of its log, which may sleep in a full pipe, and of its locks.
+# These rows count the server's system calls with xray (see inside.bash). They
+# leave out the calls of its log, which may sleep in a full pipe, and of locks.
 
-# sleeps_in_its_wait [NAME...]: whatever its clients do, it sleeps in one call,
-# which is one of these (or any that waits for many), and in no other: neither
-# in accept, nor in recv, nor in send to one who does not read.
+# sleeps_in_its_wait [NAME...]: whatever its clients do, the server sleeps in one
+# call, which is one of NAMEs (without a NAME: any call that waits for several
+# fds). It sleeps neither in accept(), nor in recv(), nor in send() to a client
+# that does not read.
 sleeps_in_its_wait() {
     local waits="select pselect poll ppoll epoll_wait epoll_pwait epoll_pwait2"
     waits=${*:-$waits io_uring_enter kevent}
@@ -442,10 +443,10 @@ sleeps_in_its_wait() {
     [ "$(sleeps | wc -l)" -ge 5 ]
 }
 
-# counts_calls [N]: at 100 clients a server makes at most N recv (1) and one
-# send per message, and a few more when clients come and go; the wait is shared
-# by all that are ready, so there are no more waits than messages; and so is
-# the thread that does it all, or the few that do.
+# counts_calls [N]: with 100 clients the server makes at most N recv (1) and one
+# send per message, and a few more when clients connect and leave. One wait
+# returns all clients that are ready, so there are no more waits than messages.
+# One thread reads from all clients, or a few threads do.
 counts_calls() {
     local messages=2000 recv send wait
     local most=$((messages + 300))

@@ -1,10 +1,10 @@
-# What all tests share. A test file begins with
+# What all test files share. A test file begins with
 #
 #     load helper
 #     lesson 03-select
 #
 # and then $PROGRAM is the server under test: the lesson's, or the one that
-# $SERVER names. Nothing here knows more of it than the contract.
+# $SERVER names. These functions know only the contract of that server.
 
 bats_require_minimum_version 1.5.0
 
@@ -19,7 +19,7 @@ lesson() {
     case $PROGRAM in /*) ;; *) PROGRAM=$PWD/$PROGRAM ;; esac
 }
 
-# build TARGET...: what a test runs, so that plain bats needs no make before.
+# build TARGET...: make what a test runs, so that bats works without make before.
 build() {
     make -s -C "$ROOT" "$@" 3>&-
 }
@@ -34,7 +34,7 @@ setup_file() {
 }
 
 # scene [OPTION...]: play the scene on standard input against $PROGRAM, with
-# its $FLAGS. From a $RESTLESS server, which polls, nobody expects to idle.
+# its $FLAGS. A $RESTLESS server never idles (02), so its scenes only wait.
 scene() {
     sed "s/^server/server $FLAGS/; ${RESTLESS:+s/^idle/wait/}" |
         SERVER=$PROGRAM "$PLAY" --quiet "$@" - 3>&-
@@ -44,7 +44,7 @@ scene() {
 # own, on a free port: $PORT; its output goes to $LOG, its pid is $PID.
 start_server() {
     LOG=$BATS_TEST_TMPDIR/log
-    : > "$LOG" # not the ready line of one before
+    : > "$LOG" # or an earlier server's ready line would stand there
     set -m
     # shellcheck disable=SC2086 # FLAGS and SLOWLY are words
     ${SLOWLY:-} "$PROGRAM" -p 0 $FLAGS "$@" > "$LOG" 2>&1 < /dev/null 3>&- &
@@ -79,8 +79,8 @@ teardown() {
 }
 
 # refuses STATUS ARGUMENT...: $PROGRAM ends within 5 s, with this status; what
-# it prints is in $output and ${lines[@]}. Whatever it leaves behind is ended:
-# it could hold our pipes open for ever.
+# it prints is in $output and ${lines[@]}. A process that it leaves behind is
+# killed: it could hold the test's pipes open for ever.
 refuses() {
     local wanted=$1 pid
     shift
@@ -120,8 +120,8 @@ contains() {
     return 1
 }
 
-# asleep_in PID: the name of the system call that the process sleeps in, as
-# the kernel tells; nothing where it does not tell.
+# asleep_in PID: print the system call that the process sleeps in, as
+# /proc/PID/syscall names it; print nothing where the system lacks that file.
 asleep_in() {
     local number
     read -r number _ 2> /dev/null < "/proc/$1/syscall" || return 0
@@ -141,7 +141,7 @@ asleep_in() {
 
 # sleeps_in CALL: the server is, within some time, asleep in this call.
 sleeps_in() {
-    [ -n "$(asleep_in "$PID")" ] || skip "/proc/PID/syscall tells nothing here"
+    [ -n "$(asleep_in "$PID")" ] || skip "no /proc/PID/syscall here"
     within 2 is_asleep_in "$1" ||
         { echo "asleep in '$(asleep_in "$PID")', not in $1"; return 1; }
 }
@@ -158,7 +158,7 @@ fd_limit_of() {
         skip "the hard limit of open files is $hard, below $1"
 }
 
-# memory_is_its_own: skip where a sanitizer keeps more of it, and watches it.
+# memory_is_its_own: skip under a sanitizer, which uses memory of its own.
 memory_is_its_own() {
-    [ -z "${SANITIZED:-}" ] || skip "a sanitizer needs memory for itself"
+    [ -z "${SANITIZED:-}" ] || skip "a sanitizer uses memory of its own"
 }

@@ -1,9 +1,9 @@
 # What the tests of the steps and of the READMEs share. A lesson's file loads
-# it after helper. Steps that are servers are played; those that print what
-# they find are run, and their findings are checked.
+# it after helper. A step that is a server has a scene, which the test plays. A
+# step that prints a table is run, and the test checks the table.
 
-# plays STEP: its play goes as it says; and where its first line says
-# "# fails on: OTHER", the same play fails with the step OTHER in its place.
+# plays STEP: its scene runs as expected. If the scene's first line says
+# "# fails on: OTHER", the same scene must fail with the step OTHER.
 plays() {
     local steps=$ROOT/$LESSON/steps other
     build "$LESSON/steps/$1"
@@ -16,18 +16,18 @@ plays() {
         "$steps/$1.play" 3>&-
 }
 
-# finds STEP [ARG...]: run a step that needs no client. Within 20 s it ends
-# by itself, exit 0; what it prints is in $output.
+# finds STEP [ARG...]: run a step that needs no client. It must end by itself
+# within 20 s, exit status 0; what it prints is in $output.
 finds() {
     local program=$ROOT/$LESSON/steps/$1
     build "$LESSON/steps/$1"
     shift
-    # a sanitizer need not look for what the kernel takes back at the end
+    # memory that a step has at its end is no leak
     ASAN_OPTIONS=detect_leaks=0 \
         run -0 timeout 20 "$program" "$@" < /dev/null 3>&-
 }
 
-# says REGEX...: each matches a line of $output, one after the other.
+# says REGEX...: each one matches a line of $output, in this order.
 says() {
     local wanted line=-1
     for wanted; do
@@ -38,10 +38,10 @@ says() {
     done
 }
 
-# hears_late STEP BEFORE: the task of 01h, one message that comes late and five
-# requests, in whatever model. All are heard, each in its turn, BEFORE of the
-# requests before the message comes (0 or 5). A machine that stands still for
-# 60 ms spoils that, so there are three tries.
+# hears_late STEP BEFORE: the task of 01h, in another model: one late message
+# and five requests. The step answers all requests in order, BEFORE of them (0
+# or 5) before the message arrives. A machine that stops for 60 ms spoils that,
+# so there are three tries.
 hears_late() {
     local requests=('of +20 ms is ans' 'of +70 ms is ans' 'of 120 ms is ans' \
         'of 170 ms is ans' 'of 220 ms is ans') try
@@ -54,9 +54,9 @@ hears_late() {
     return 1
 }
 
-# survives STEP SENT ANSWER: none of what ends the notes' own servers ends
-# this one, and after it a client that sends SENT still gets ANSWER. All
-# three may be play's BYTES; a step that greets lets GREETING be expected.
+# survives STEP SENT ANSWER: nothing that ends the notes' own servers ends this
+# step, and afterwards a client that sends SENT still gets ANSWER. Both are BYTES
+# of a scene; so is GREETING, for a step that sends it to each new client.
 survives() {
     local steps=$ROOT/$LESSON/steps greeting=
     build "$LESSON/steps/$1"
@@ -106,7 +106,7 @@ readme_is_true() {
     [ "$ran" -gt 0 ] || { echo "no command in $LESSON/README.md"; return 1; }
 }
 
-# for readme_is_true: does $command print what is $wanted?
+# For readme_is_true: run $command, compare what it prints with $wanted.
 prints_what_it_says() {
     [ -n "$command" ] || return 0
     local tool got pattern
@@ -128,7 +128,7 @@ prints_what_it_says() {
     }
 }
 
-# What differs from run to run becomes the same.
+# Replace what differs from run to run.
 mask() {
     sed -E 's/127\.0\.0\.1:[0-9]+/127.0.0.1:PORT/g; s/port [0-9]+/port PORT/g
         s/\.(c|h):[0-9]+/.\1:LINE/g; s/pid [0-9]+/pid PID/g; s/\[[0-9]{2,}\]/[PID]/g
