@@ -1,56 +1,46 @@
 /*
- * ftp-commands: what each command does to a session.
+ * commands: what each FTP command does to a session.
  *
- * Read it from its end: first the table, then the commands in its order.
+ * Look at the table, at the end; above it are the commands in the same order.
  * RFC 959; 2389 (FEAT, OPTS), 2428 (EPSV), 3659 (SIZE, MDTM, MLST, REST).
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "ftp-commands.h"
+#include "accounts.h"
+#include "commands.h"
+#include "listing.h"
+#include "transfer.h"
+#include "tree.h"
 
+/* Short names for the table. */
 enum {
-    ANYONE = 1,   /* also before USER and PASS */
-    URGENT = 2,   /* also while a transfer runs */
-    CHANGES = 4,  /* not for who may only read */
-    WORD = 8,     /* needs an argument */
-    PATH = 16,    /* it is a path: gets that from the root; none: here */
-    DATA = 32,    /* needs a data port, or a connection */
+    ANYONE = COMMAND_ANYONE,
+    URGENT = COMMAND_URGENT,
+    CHANGES = COMMAND_CHANGES,
+    WORD = COMMAND_WORD,
+    PATH = COMMAND_PATH,
+    DATA = COMMAND_DATA,
+    SECRET = COMMAND_SECRET,
 };
 
-struct command {
-    const char *name;
-    void (*run)(struct session *, char *argument);
-    int needs;
-    const char *usage;
-};
-
-/* ----------------------------------------------------------- who are you? */
+/* --------------------------------------------------------------- the user */
 
 static void do_user(struct session *s, char *name)
 {
     s->logged_in = false;
     s->restart = 0;
-    s->renamed[0] = '\0';
+    s->rename_from[0] = '\0';
     snprintf(s->user, sizeof s->user, "%.*s", NAME_SIZE - 1, name);
-    s->read_only = settings.anonymous &&
+    s->read_only = s->settings->anonymous &&
                    (strcasecmp(name, "anonymous") == 0 ||
                     strcasecmp(name, "ftp") == 0);
-    reply(s, s->read_only ? "331 Any password will do" :
-                            "331 And the password?");
-}
-
-/* Compare all of it, always: the time it takes tells nothing. */
-static bool is_password(const char *given, const char *right)
-{
-    size_t length = strlen(given), size = strlen(right) + 1;
-    size_t wrong = length ^ (size - 1);
-    for (size_t i = 0; i < length; i++)
-        wrong |= (size_t)(given[i] ^ right[i % size]);
-    return wrong == 0;
+    reply(s, s->read_only ? "331 Send any password" :
+                            "331 Send the password");
 }
 
 static void do_pass(struct session *s, char *password)
@@ -59,28 +49,24 @@ static void do_pass(struct session *s, char *password)
         reply(s, "503 First USER");
         return;
     }
-    s->logged_in = s->read_only;
-    for (int i = 0; i < settings.account_count; i++)
-        if (strcmp(settings.accounts[i].name, s->user) == 0 &&
-            is_password(password, settings.accounts[i].password)) {
-            s->logged_in = true;
-            s->read_only = false;
-        }
+    bool has_account = accounts_match(s->user, password);
+    s->logged_in = has_account || s->read_only;
     if (!s->logged_in) {
-        session_penalise(s);
+        session_wrong_password(s);
         return;
     }
+    s->read_only = !has_account;
     snprintf(s->directory, sizeof s->directory, "/");
-    reply(s, "230 Welcome");
+    reply(s, "230 Logged in");
 }
 
 static void do_quit(struct session *s, char *unused)
 {
     (void)unused;
-    reply_and_leave(s, "221 Bye");
+    reply_and_close(s, "221 Goodbye");
 }
 
-/* ----------------------------------------------------------- what are you? */
+/* ------------------------------------------------------------- the server */
 
 static void do_syst(struct session *s, char *unused)
 {
@@ -99,7 +85,7 @@ static void do_feat(struct session *s, char *unused)
 static void do_opts(struct session *s, char *option)
 {
     if (strcasecmp(option, "UTF8") == 0 || strcasecmp(option, "UTF8 ON") == 0)
-        reply(s, "200 Names are bytes here: UTF-8 is fine");
+        reply(s, "200 UTF-8 is always on");
     else
         reply(s, "501 No such option");
 }
@@ -107,17 +93,17 @@ static void do_opts(struct session *s, char *option)
 static void do_noop(struct session *s, char *unused)
 {
     (void)unused;
-    reply(s, "200 Here I am");
+    reply(s, "200 OK");
 }
 
-/* ------------------------------------------------------- how files travel */
+/* ---------------------------------------------------- transfer parameters */
 
 static void do_type(struct session *s, char *type)
 {
-    s->restart = 0; /* a REST is for the transfer that follows it */
+    s->restart = 0; /* REST is for the very next transfer */
     bool ascii = strcasecmp(type, "A") == 0 || strcasecmp(type, "A N") == 0;
     if (!ascii && strcasecmp(type, "I") != 0 && strcasecmp(type, "L 8") != 0) {
-        reply(s, "504 A or I");
+        reply(s, "504 Only A or I");
         return;
     }
     s->ascii = ascii;
@@ -140,12 +126,12 @@ static void do_rest(struct session *s, char *from)
     errno = 0;
     long long offset = strtoll(from, &end, 10);
     if (*from < '0' || *from > '9' || *end != '\0' || errno != 0)
-        reply(s, "501 That is no number of bytes");
+        reply(s, "501 This is not a number of bytes");
     else if (s->ascii && offset > 0)
-        reply(s, "504 Bytes are counted in TYPE I only");
+        reply(s, "504 Only in TYPE I");
     else {
         s->restart = (off_t)offset;
-        reply(s, "350 From byte %lld", offset);
+        reply(s, "350 The next transfer begins at byte %lld", offset);
     }
 }
 
@@ -155,8 +141,8 @@ static void do_pasv(struct session *s, char *unused)
     int port;
     (void)unused;
     if (s->only_epsv)
-        reply(s, "501 EPSV ALL was your wish");
-    else if ((port = session_open_data_port(s)) != 0)
+        reply(s, "501 Not after EPSV ALL");
+    else if ((port = session_open_port(s)) != 0)
         reply(s, "227 Entering Passive Mode (%u,%u,%u,%u,%d,%d)", own >> 24,
               own >> 16 & 255, own >> 8 & 255, own & 255, port >> 8,
               port & 255);
@@ -167,24 +153,24 @@ static void do_epsv(struct session *s, char *family)
     int port;
     if (strcasecmp(family, "ALL") == 0) {
         s->only_epsv = true;
-        reply(s, "200 EPSV from now on");
+        reply(s, "200 Only EPSV from now on");
     } else if (*family != '\0' && strcmp(family, "1") != 0)
         reply(s, "522 Only IPv4, use (1)");
-    else if ((port = session_open_data_port(s)) != 0)
+    else if ((port = session_open_port(s)) != 0)
         reply(s, "229 Entering Extended Passive Mode (|||%d|)", port);
 }
 
-/* By PORT a client has a server connect to whom it likes. */
+/* PORT would let a client make this server connect to any host. */
 static void do_port(struct session *s, char *unused)
 {
     (void)unused;
-    reply(s, "502 This server does not call back: PASV or EPSV, please");
+    reply(s, "502 Not implemented: use PASV or EPSV");
 }
 
-/* ------------------------------------------------------- names and places */
+/* -------------------------------------------------- files and directories */
 
-/* Reply with a path in quotes; those in it are doubled. */
-static void reply_path(struct session *s, const char *path, const char *what)
+/* Reply with a path in double quotes; FTP doubles the quotes in it. */
+static void reply_path(struct session *s, const char *path, const char *text)
 {
     char quoted[2 * TREE_PATH], *to = quoted;
     for (const char *c = path; *c != '\0'; c++) {
@@ -193,40 +179,41 @@ static void reply_path(struct session *s, const char *path, const char *what)
         *to++ = *c;
     }
     *to = '\0';
-    reply(s, "257 \"%s\" %s", quoted, what);
+    reply(s, "257 \"%s\" %s", quoted, text);
 }
 
-/* Reply where a call about a path has returned this. */
+/* The reply to a command that made one call, with this result. */
 static void reply_result(struct session *s, const char *path, int result)
 {
     if (result < 0)
-        reply_failed(s, path);
+        reply_error(s, path);
     else
         reply(s, "250 Done");
 }
 
-/* What is there; or false, and said so. */
-static bool is_there(struct session *s, const char *path, struct stat *found)
+/* Write what is at path to *found. False: it has sent the error. */
+static bool stat_or_reply(struct session *s, const char *path,
+                          struct stat *found)
 {
     if (tree_stat(path, found) == 0)
         return true;
-    reply_failed(s, path);
+    reply_error(s, path);
     return false;
 }
 
 static void do_pwd(struct session *s, char *unused)
 {
     (void)unused;
-    reply_path(s, s->directory, "is where you are");
+    reply_path(s, s->directory, "is the current directory");
 }
 
 static void do_cwd(struct session *s, char *path)
 {
     struct stat found;
-    if (!is_there(s, path, &found))
+    if (!stat_or_reply(s, path, &found))
         return;
     if (!S_ISDIR(found.st_mode)) {
-        reply(s, "550 %s is no directory", path);
+        reply(s, "550 %s is not a directory", path);
         return;
     }
     snprintf(s->directory, sizeof s->directory, "%s", path);
@@ -237,16 +224,16 @@ static void do_cdup(struct session *s, char *unused)
 {
     char path[TREE_PATH];
     (void)unused;
-    tree_join(path, s->directory, ".."); /* what is shorter always fits */
+    tree_join(path, s->directory, ".."); /* shorter, so it cannot fail */
     do_cwd(s, path);
 }
 
 static void do_mkd(struct session *s, char *path)
 {
     if (tree_make_directory(path) < 0)
-        reply_failed(s, path);
+        reply_error(s, path);
     else
-        reply_path(s, path, "is there now");
+        reply_path(s, path, "is a new directory");
 }
 
 static void do_rmd(struct session *s, char *path)
@@ -262,30 +249,30 @@ static void do_dele(struct session *s, char *path)
 static void do_rnfr(struct session *s, char *path)
 {
     struct stat found;
-    if (!is_there(s, path, &found))
+    if (!stat_or_reply(s, path, &found))
         return;
-    snprintf(s->renamed, sizeof s->renamed, "%s", path);
-    reply(s, "350 And its new name?");
+    snprintf(s->rename_from, sizeof s->rename_from, "%s", path);
+    reply(s, "350 Send RNTO");
 }
 
 static void do_rnto(struct session *s, char *path)
 {
-    if (s->renamed[0] == '\0')
+    if (s->rename_from[0] == '\0')
         reply(s, "503 First RNFR");
     else
-        reply_result(s, path, tree_rename(s->renamed, path));
-    s->renamed[0] = '\0';
+        reply_result(s, path, tree_rename(s->rename_from, path));
+    s->rename_from[0] = '\0';
 }
 
 static void do_size(struct session *s, char *path)
 {
     struct stat found;
     if (s->ascii)
-        reply(s, "550 Bytes are counted in TYPE I only");
-    else if (!is_there(s, path, &found))
+        reply(s, "550 Only in TYPE I");
+    else if (!stat_or_reply(s, path, &found))
         return;
     else if (!S_ISREG(found.st_mode))
-        reply(s, "550 %s is no file", path);
+        reply(s, "550 %s is not a file", path);
     else
         reply(s, "213 %lld", (long long)found.st_size);
 }
@@ -293,10 +280,10 @@ static void do_size(struct session *s, char *path)
 static void do_mdtm(struct session *s, char *path)
 {
     struct stat found;
-    char modified[sizeof "YYYYMMDDHHMMSS"];
-    if (!is_there(s, path, &found))
+    char modified[LISTING_TIME];
+    if (!stat_or_reply(s, path, &found))
         return;
-    transfer_time(modified, &found);
+    listing_time(modified, &found);
     reply(s, "213 %s", modified);
 }
 
@@ -304,15 +291,15 @@ static void do_mlst(struct session *s, char *path)
 {
     struct stat found;
     char line[2 * TREE_PATH];
-    if (!is_there(s, path, &found))
+    if (!stat_or_reply(s, path, &found))
         return;
-    transfer_line(line, sizeof line, TRANSFER_MLSD, "", path, &found);
-    reply(s, "250-About it:\r\n %s250 End", line);
+    listing_line(line, sizeof line, LISTING_MLSD, "", path, &found);
+    reply(s, "250-Facts:\r\n %s250 End", line);
 }
 
-/* -------------------------------------------------------------- transfers */
+/* ---------------------------------------------------- the data connection */
 
-/* Clients send ls options along, "LIST -la": there is nothing to choose. */
+/* Some clients send options of ls(1): "LIST -la". Ignore them. */
 static char *without_options(char *argument)
 {
     while (*argument == '-') {
@@ -322,34 +309,35 @@ static char *without_options(char *argument)
     return argument;
 }
 
-/* LIST and NLST get the argument as it is: NLST's names begin with it. */
+/* LIST and NLST get the argument as the client sent it: the names in a reply
+   to NLST begin with it. */
 static void send_list(struct session *s, char *argument,
-                      enum transfer_list style)
+                      enum listing_format format)
 {
     char path[TREE_PATH], *name = without_options(argument);
     if (tree_join(path, s->directory, name) < 0)
-        reply_failed(s, "That name");
+        reply_error(s, "The name");
     else
-        session_transfer(s, transfer_list(path, style, name), path);
+        session_transfer(s, transfer_list(path, format, name), path);
 }
 
 static void do_list(struct session *s, char *argument)
 {
-    send_list(s, argument, TRANSFER_LIST);
+    send_list(s, argument, LISTING_LIST);
 }
 
 static void do_nlst(struct session *s, char *argument)
 {
-    send_list(s, argument, TRANSFER_NLST);
+    send_list(s, argument, LISTING_NLST);
 }
 
 static void do_mlsd(struct session *s, char *path)
 {
     struct stat found;
     if (tree_stat(path, &found) == 0 && !S_ISDIR(found.st_mode))
-        reply(s, "501 %s is no directory", path);
+        reply(s, "501 %s is not a directory", path);
     else
-        session_transfer(s, transfer_list(path, TRANSFER_MLSD, ""), path);
+        session_transfer(s, transfer_list(path, LISTING_MLSD, ""), path);
 }
 
 static void do_retr(struct session *s, char *path)
@@ -372,16 +360,16 @@ static void do_abor(struct session *s, char *unused)
     (void)unused;
     s->restart = 0;
     session_abort(s);
-    reply(s, "226 Now nothing is under way");
+    reply(s, "226 No transfer is active");
 }
 
 /* -------------------------------------------------------------- the table */
 
 static void do_help(struct session *s, char *unused);
 
-static const struct command commands[] = {
+const struct command commands[] = {
     { "USER", do_user, ANYONE | WORD, "NAME" },
-    { "PASS", do_pass, ANYONE, "PASSWORD" },
+    { "PASS", do_pass, ANYONE | SECRET, "PASSWORD" },
     { "QUIT", do_quit, ANYONE, "" },
 
     { "SYST", do_syst, ANYONE, "" },
@@ -418,59 +406,16 @@ static const struct command commands[] = {
     { "STOR", do_stor, DATA | WORD | PATH | CHANGES, "FILE" },
     { "APPE", do_appe, DATA | WORD | PATH | CHANGES, "FILE" },
     { "ABOR", do_abor, URGENT, "" },
+    { NULL, NULL, 0, NULL },
 };
-
-enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static void do_help(struct session *s, char *unused)
 {
     char text[REPLY_SIZE / 2] = "";
     size_t length = 0;
     (void)unused;
-    for (int i = 0; i < COMMANDS; i++)
+    for (const struct command *c = commands; c->name != NULL; c++)
         length += (size_t)snprintf(text + length, sizeof text - length,
-                                   " %s %s\r\n", commands[i].name,
-                                   commands[i].usage);
-    reply(s, "214-These commands:\r\n%s214 End", text);
-}
-
-static const struct command *command_of(const char *line)
-{
-    size_t length = strcspn(line, " ");
-    for (int i = 0; i < COMMANDS; i++)
-        if (strlen(commands[i].name) == length &&
-            strncasecmp(line, commands[i].name, length) == 0)
-            return &commands[i];
-    return NULL;
-}
-
-bool command_is_urgent(const char *line)
-{
-    const struct command *c = command_of(line);
-    return c != NULL && (c->needs & URGENT) != 0;
-}
-
-void command_obey(struct session *s, char *line)
-{
-    const struct command *c = command_of(line);
-    char path[TREE_PATH], *argument = line + strcspn(line, " ");
-    argument += *argument == ' ';
-    LOG("%s: %.*s", s->name, c != NULL && c->run == do_pass ? 4 : LINE_SIZE,
-        line); /* no passwords in logs */
-    if (c == NULL)
-        reply(s, "502 Not here; HELP tells what is");
-    else if (!s->logged_in && (c->needs & ANYONE) == 0)
-        reply(s, "530 First USER and PASS");
-    else if ((c->needs & WORD) != 0 && *argument == '\0')
-        reply(s, "501 %s %s", c->name, c->usage);
-    else if ((c->needs & CHANGES) != 0 && s->read_only)
-        reply(s, "550 You may only read");
-    else if ((c->needs & DATA) != 0 && s->listener < 0 && s->data < 0)
-        reply(s, "425 First PASV or EPSV");
-    else if ((c->needs & PATH) == 0)
-        c->run(s, argument);
-    else if (tree_join(path, s->directory, argument) < 0)
-        reply_failed(s, "That name");
-    else
-        c->run(s, path);
+                                   " %s %s\r\n", c->name, c->usage);
+    reply(s, "214-Commands:\r\n%s214 End", text);
 }
