@@ -101,7 +101,7 @@ static void count_answer(bool right)
     pthread_mutex_unlock(&lock);
 }
 
-static long count_answers(void)
+static long answer_count(void)
 {
     pthread_mutex_lock(&lock);
     long n = answers;
@@ -172,11 +172,11 @@ static bool send_all(int fd, const char *bytes, size_t length)
 static ssize_t receive(int fd, char *bytes, size_t size)
 {
     for (;;) {
-        long answers_before = count_answers();
+        long answers_before = answer_count();
         ssize_t n = recv(fd, bytes, size, 0);
         if (n >= 0)
             return n;
-        bool progress = errno == EAGAIN && count_answers() > answers_before;
+        bool progress = errno == EAGAIN && answer_count() > answers_before;
         if (errno != EINTR && !progress)
             return -1;
     }

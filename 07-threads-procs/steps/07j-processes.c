@@ -1,6 +1,5 @@
 /*
- * 07j-processes: start, join and terminate children; what happens to them when
- * the parent is killed.
+ * 07j-processes: start, join and terminate children; kill their parent.
  *
  *     make 07j  or:  07-threads-procs/steps/07j-processes [-s SECONDS (0.2)]
  *
@@ -52,8 +51,6 @@ static void read_child(void *bytes, size_t size)
     if (read(to_parent[0], bytes, size) != (ssize_t)size)
         err(1, "read");
 }
-
-/* The children. */
 
 static int send_pids(void)
 {
@@ -130,8 +127,6 @@ static int start_grandchild(void)
     create_process(grandchild);
     return sleep_for_ever();
 }
-
-/* The parent. */
 
 static void ten_children(void)
 {

@@ -42,7 +42,7 @@ static struct {
     callback *on_result, *on_error;
 } pool;
 
-static _Noreturn void work(void)
+static int work(void)
 {
     char fails;
     close(pool.tasks[1]); /* or this worker would never read EOF */
@@ -50,9 +50,9 @@ static _Noreturn void work(void)
         nap(1);
         struct result r = { fails, getpid(), getppid() };
         if (write(pool.results[1], &r, sizeof r) != sizeof r)
-            _exit(1);
+            return 1;
     }
-    _exit(0);
+    return 0;
 }
 
 static void pool_start(callback *on_result, callback *on_error)
@@ -63,13 +63,8 @@ static void pool_start(callback *on_result, callback *on_error)
     pool.pending = 0;
     if (pipe(pool.tasks) < 0 || pipe(pool.results) < 0)
         err(1, "pipe");
-    for (int i = 0; i < WORKERS; i++) {
-        pool.workers[i] = fork();
-        if (pool.workers[i] < 0)
-            err(1, "fork");
-        if (pool.workers[i] == 0)
-            work();
-    }
+    for (int i = 0; i < WORKERS; i++)
+        pool.workers[i] = create_process(work);
     close(pool.tasks[0]);
     close(pool.results[1]);
 }
@@ -93,9 +88,9 @@ static bool read_result(void)
     return true;
 }
 
-static void apply(void)
+static void apply(bool fails)
 {
-    apply_async(false);
+    apply_async(fails);
     read_result();
 }
 
@@ -113,7 +108,7 @@ static bool pool_join(void)
     while (pool.pending > 0 && read_result())
         continue;
     for (int i = 0; i < WORKERS; i++)
-        waitpid(pool.workers[i], NULL, 0);
+        join_process(pool.workers[i]);
     close(pool.results[0]);
     return true;
 }
@@ -156,12 +151,18 @@ static void start(void)
     pool_start(count_result, count_error);
 }
 
+static void apply_all_async(bool fail)
+{
+    for (int i = 0; i < TASKS; i++)
+        apply_async(fail);
+}
+
 static void use_apply(void)
 {
     double begin = now();
     start();
     for (int i = 0; i < TASKS; i++)
-        apply();
+        apply(false);
     printf("apply: %d tasks, %.0f s, by %d processes\n", TASKS, now() - begin,
            pids);
     pool_close();
@@ -172,8 +173,7 @@ static void use_apply_async(void)
 {
     double begin = now();
     start();
-    for (int i = 0; i < TASKS; i++)
-        apply_async(false);
+    apply_all_async(false);
     if (!pool_join())
         puts("join before close: refused, the pool is still running");
     pool_close();
@@ -187,8 +187,7 @@ static void use_apply_async(void)
 static void use_tasks_that_fail(void)
 {
     start();
-    for (int i = 0; i < TASKS; i++)
-        apply_async(true);
+    apply_all_async(true);
     pool_close();
     pool_join();
     printf("tasks that fail: %d, callbacks %d, error callbacks %d\n", TASKS,
@@ -198,8 +197,7 @@ static void use_tasks_that_fail(void)
 static void use_without_join(void)
 {
     start();
-    for (int i = 0; i < TASKS; i++)
-        apply_async(false);
+    apply_all_async(false);
     pool_terminate();
     printf("no join: %d of %d done\n", callbacks, TASKS);
 }
