@@ -109,7 +109,8 @@ clean:
 # A program is one .c file and the modules that it includes: these objects.
 SELECTOR := $(patsubst %,build/06-selector/%.o,selector selector-epoll \
             selector-kqueue selector-poll selector-select)
-CO       := $(addprefix build/08-coroutines/,co.o co-io.o co-stack.o co-swap.o)
+CO       := $(addprefix build/08-coroutines/,co.o co-stack.o co-swap.o)
+CO_IO    := build/08-coroutines/co-io.o
 FTP      := $(patsubst %,build/06-selector/ftp/%.o,commands session lines \
             replies data transfer listing tree accounts deadline log)
 06-selector/server 06-selector/client: $(SELECTOR)
@@ -118,6 +119,8 @@ $(filter 06-selector/steps/06b-% 06-selector/steps/06c-% \
 06-selector/ftp/server: $(SELECTOR) $(FTP)
 06-selector/ftp/client: build/06-selector/ftp/progress.o
 $(filter 08-coroutines/%,$(pairs) $(steps)): $(CO)
+$(filter 08-coroutines/%,$(pairs)) \
+    08-coroutines/steps/08g-blocking-call: $(CO_IO)
 TRACE    := $(patsubst %,build/clients/%.o,trace calls tracee constants \
             timeline figure figure-svg svg)
 clients/load: $(patsubst %,build/clients/load-%.o,latency report stream)
@@ -129,7 +132,7 @@ clients/models: $(TRACE) build/clients/figure-text.o
 OPTIMISE = -O1
 %/server build/0%: OPTIMISE = -O3
 $(steps): OPTIMISE = -O0
-%/05f-cost %/08f-cost: OPTIMISE = -O3
+$(filter %/05f-cost %/08f-cost,$(steps)): OPTIMISE = -O3
 
 $(programs): %: %.c
 	@mkdir -p build/$(@D)
@@ -139,7 +142,10 @@ build/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $(@:.o=.d) -c -o $@ $<
 
--include $(wildcard build/*/*.d build/*/*/*.d)
+# What gcc says of headers. (These files need no rule: the recipe is empty.)
+headers := $(wildcard build/*/*.d build/*/*/*.d)
+-include $(headers)
+Makefile $(headers): ;
 
 # A name that the kit does not have.
 .DEFAULT:

@@ -194,7 +194,8 @@ small_kit() {
             module=${object#build/} module=${module%.o}
             # a module's own modules may stand behind it
             grep -qlF "${module##*/}.h\"" "$program.c" "${program%/*}"/*.[ch] ||
-                [ "$module" != "${module#*selector-}" ] ||
+                [ "$module" != "${module#*/selector-}" ] ||
+                [ "$module" != "${module#*/co-}" ] ||
                 { echo "$program links $object"; return 1; }
         done
     done
