@@ -7,7 +7,7 @@
  * Look at the four models above main(): a thread for each client; a process
  * for each client; WORKERS threads that get their clients from a queue;
  * WORKERS processes that share the listener. serve_client() is the same as in
- * lesson 01: each call blocks, but it blocks only this client's thread.
+ * lesson 01: its calls block, but only this client's thread or process.
  * The notes: 事件驱动与异步IO (the first two of its models), put right.
  */
 #include <arpa/inet.h>
