@@ -4,6 +4,7 @@ load helper
 load contract
 load steps
 lesson 02-nonblocking
+RESTLESS=yes # it polls, so it never idles
 
 @test "02a EAGAIN is neither the end nor a reset; an accepted socket blocks" {
     finds 02a-eagain -s 0.02
