@@ -268,13 +268,13 @@ crawls() {
     crawls
     # G is a GET, r a page that has come.
     same "GrGrGr GGGrrr" "$(sed -n 's/^GET.*/G/p; s/.*received from.*/r/p
-        s/^3 of 3 pages, 18000 bytes.*/ /p; /^# And/q' <<< "$output" |
+        s/^3 of 3 pages, 18000 bytes.*/ /p; /^# The same again/q' <<< "$output" |
         tr -d '\n' | sed 's/ $//')" "$output"
 }
 
 @test "08d each page that cannot be had is told, with the reason; the others come" {
     crawls
-    output=${output#*# And with others}
+    output=${output#*# The same again}
     contains "$output" ":1/refused: Connection refused"
     contains "$output" "http://no..such..name/: "
     contains "$output" "/none: HTTP/1.1 404 Not Found"
