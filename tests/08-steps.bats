@@ -11,7 +11,7 @@ the_linker_wraps() {
         <<< 'int main(void) { return 0; }' || skip "this linker has no --wrap"
 }
 
-@test "08a each takes what the other one yields, and keeps its place" {
+@test "08a each one gets what the other one yields, and goes on where it was" {
     finds 08a-yield -s 0.02
     says 'c1: ready' 'c2: ready' 'makes baozi 0 and 1' 'c1: eats baozi 0$' \
         'c2: eats baozi 1$' 'makes baozi 2 and 3' 'c1: eats baozi 2$' \
@@ -27,7 +27,7 @@ the_linker_wraps() {
         "$output"
 }
 
-@test "08c sleeps overlap, joined or not; without a join the end is not reached" {
+@test "08c sleeps overlap; a coroutine that is not joined does not come to its end" {
     finds 08c-sleep -s 0.02
     local pair='func1 begins|func2 begins|func2 ends|func1 ends'
     same "$pair|$pair|10000 sleep|func1 begins|main returns" \
@@ -60,7 +60,7 @@ crawls() {
         tr -d '\n' | sed 's/ $//')" "$output"
 }
 
-@test "08d each page that cannot be had is told, with the reason; the others come" {
+@test "08d a page that cannot be fetched gets a line with the reason; the others come" {
     crawls
     output=${output#*# The same again}
     contains "$output" ":1/refused: Connection refused"
@@ -156,7 +156,7 @@ END
         '^a switch, and a lock .*= +50$'
 }
 
-@test "08f a call costs less than a switch, this less than one by the kernel" {
+@test "08f a call costs less than a coroutine's switch, and this less than the kernel's" {
     memory_is_its_own # nor is the time
     finds 08f-cost
     says '^call ' '^generator ' '^coroutine ' '^process ' '^thread '
@@ -167,7 +167,7 @@ END
             bar["coroutine"] < bar["thread"]) }' <<< "$output")" "$output"
 }
 
-@test "08g a blocking call stops all five; what hands over does not, nor a helper's" {
+@test "08g a blocking call stops all five; co_sleep() does not, nor does a helper" {
     finds 08g-blocking-call -s 0.05
     same 1 "$(awk '/naps/ { naps[NR] = $(NF - 1) } END { print (naps[1] >= 5 &&
         naps[2] < 5 && naps[3] < 5) }' <<< "$output")" "$output"
@@ -184,7 +184,22 @@ END
     same "$cores" "$(cut -d' ' -f4 <<< "$output" | sort -u | wc -l)" "processes"
 }
 
-@test "08 the README's commands print what stands below them" {
+@test "08 a step names a wrong option or a wrong number, and ends with status 2" {
+    local step
+    for step in "$ROOT/$LESSON"/steps/08*.c; do
+        step=${step##*/}
+        build "$LESSON/steps/${step%.c}"
+        run -2 "$ROOT/$LESSON/steps/${step%.c}" -x 3>&-
+        [[ $output =~ option.*x ]]
+        contains "$output" "usage: "
+    done
+    for step in 08a-yield 08c-sleep 08g-blocking-call; do
+        run -2 "$ROOT/$LESSON/steps/$step" -s nan 3>&-
+        contains "$output" "'nan' is not a number of seconds"
+    done
+}
+
+@test "08 the commands of README.md and NOTES.md print what stands below them" {
     build clients/slow-http # which a script wants
     readme_is_true
 }
