@@ -142,13 +142,14 @@ build/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $(@:.o=.d) -c -o $@ $<
 
-# What gcc says of headers. (These files need no rule: the recipe is empty.)
-headers := $(wildcard build/*/*.d build/*/*/*.d)
--include $(headers)
-Makefile $(headers): ;
+-include $(wildcard build/*/*.d build/*/*/*.d) # which headers a file includes
 
 # A name that the kit does not have.
-.DEFAULT:
+unknown := $(filter-out help all test clean models diff-% test-% tsan-% \
+           build/% $(lessons) $(numbers) $(letters) $(programs),$(MAKECMDGOALS))
+ifneq ($(unknown),)
+$(unknown):
 	@echo "There is no '$@' here. Lessons: $(lessons); steps:" \
 	    "$(letters). All commands: make"
 	@exit 1
+endif

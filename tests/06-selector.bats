@@ -13,7 +13,7 @@ lesson 06-selector
 @test "06 a client that stops sending still gets its last byte" { answers_after_half_close; }
 @test "06 a client that closes without reading harms nobody" { survives_a_close_without_reading; }
 @test "06 a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
-@test "06 a reset while the server owes much harms nobody" { survives_a_reset_while_it_owes; }
+@test "06 a reset while many bytes are pending harms nobody" { survives_a_reset_while_it_owes; }
 @test "06 a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
 @test "06 stopped and continued, it goes on where it was" { survives_stop_and_continue; }
 @test "06 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
@@ -22,9 +22,9 @@ lesson 06-selector
 @test "06 the server sleeps while it waits for a client that does not read" { sleeps_beside_a_deaf_client; }
 @test "06 a client that does not read costs 64 KiB of memory at most" { keeps_64_kib_for_a_deaf_client; }
 @test "06 a client that sends without end gets one turn per round" { takes_turns_with_a_greedy_client; }
-@test "06 200 clients who all speak at once are all answered" { answers_a_burst; }
+@test "06 200 clients that send at once all get their answers" { answers_a_burst; }
 @test "06 without a free fd it sleeps, serves on, and accepts again later" { lives_on_without_fds; }
-@test "06 1,100 clients, whoever of them gets in, harm nobody" { lives_on_beyond_1024_fds; }
+@test "06 1,100 clients harm nobody, also if it cannot serve all of them" { lives_on_beyond_1024_fds; }
 @test "06 clients that come and go cost no fd" { loses_no_fd; }
 @test "06 clients that come and go cost no memory" { loses_no_memory; }
 @test "06 with nothing to do it makes no system call" { makes_no_system_call_when_idle; }
@@ -32,7 +32,7 @@ lesson 06-selector
 # ------------------------------------------------------------ its own claim
 
 @test "06 100 clients: one recv and one send per message, no more" { counts_calls; }
-@test "06 whatever its clients do, it sleeps in one wait and nowhere else" { sleeps_in_its_wait; }
+@test "06 it sleeps in one wait and nowhere else, whatever its clients do" { sleeps_in_its_wait; }
 
 @test "06 an idle connection costs well under 1 KiB of memory" {
     fd_limit_of 5100
@@ -56,7 +56,7 @@ END
     timeout 20 "$client" -p "$PORT" < "$in" 3>&- | cmp "$wanted"
 }
 
-@test "client 06 hears at once that the server has gone, with nothing typed" {
+@test "client 06 ends at once when the server has gone, also if nothing is typed" {
     build 06-selector/client
     start_server -q
     mkfifo "$BATS_TEST_TMPDIR/keys"
@@ -73,16 +73,16 @@ END
 }
 
 # ---------------------------------------------------------- other backends
-# The whole contract holds with each; here are the rows in which the backend
-# has a say.
+# The whole contract holds with each backend. These rows depend on it.
 
-@test "06 -b takes a backend that is there, and no other" {
+@test "06 -b accepts a backend that the system has, and no other word" {
     printf 'server -b %s\n' poll select | scene
     refuses 2 -p 0 -b nonsense
     contains "$output" nonsense
     contains "$output" usage
 }
 
+# with BACKEND: the server of this test has this backend.
 with() {
     FLAGS="-b $1"
     [ "$1" != kqueue ] || [ -n "${SERVER:-}" ] || PROGRAM=$(kqueue_server)
@@ -90,42 +90,42 @@ with() {
 
 @test "06 -b poll a client that stops sending still gets its last byte" { with poll; answers_after_half_close; }
 @test "06 -b poll a client that resets, at whatever moment, harms nobody" { with poll; survives_a_reset; }
-@test "06 -b poll a reset while the server owes much harms nobody" { with poll; survives_a_reset_while_it_owes; }
+@test "06 -b poll a reset while many bytes are pending harms nobody" { with poll; survives_a_reset_while_it_owes; }
 @test "06 -b poll stopped and continued, it goes on where it was" { with poll; survives_stop_and_continue; }
 @test "06 -b poll the server sleeps while it waits for a client that does not read" { with poll; sleeps_beside_a_deaf_client; }
-@test "06 -b poll 200 clients who all speak at once are all answered" { with poll; answers_a_burst; }
+@test "06 -b poll 200 clients that send at once all get their answers" { with poll; answers_a_burst; }
 @test "06 -b poll without a free fd it sleeps, serves on, and accepts again later" { with poll; lives_on_without_fds; }
-@test "06 -b poll 1,100 clients, whoever of them gets in, harm nobody" { with poll; lives_on_beyond_1024_fds; }
+@test "06 -b poll 1,100 clients harm nobody, also if it cannot serve all of them" { with poll; lives_on_beyond_1024_fds; }
 @test "06 -b poll clients that come and go cost no fd" { with poll; loses_no_fd; }
 @test "06 -b poll with nothing to do it makes no system call" { with poll; makes_no_system_call_when_idle; }
 @test "06 -b poll 100 clients: one recv and one send per message, no more" { with poll; counts_calls; }
-@test "06 -b poll whatever its clients do, it sleeps in poll() and nowhere else" { with poll; sleeps_in_its_wait poll ppoll; }
+@test "06 -b poll it sleeps in poll() and nowhere else, whatever its clients do" { with poll; sleeps_in_its_wait poll ppoll; }
 
 @test "06 -b select a client that stops sending still gets its last byte" { with select; answers_after_half_close; }
 @test "06 -b select a client that resets, at whatever moment, harms nobody" { with select; survives_a_reset; }
-@test "06 -b select a reset while the server owes much harms nobody" { with select; survives_a_reset_while_it_owes; }
+@test "06 -b select a reset while many bytes are pending harms nobody" { with select; survives_a_reset_while_it_owes; }
 @test "06 -b select stopped and continued, it goes on where it was" { with select; survives_stop_and_continue; }
 @test "06 -b select the server sleeps while it waits for a client that does not read" { with select; sleeps_beside_a_deaf_client; }
-@test "06 -b select 200 clients who all speak at once are all answered" { with select; answers_a_burst; }
+@test "06 -b select 200 clients that send at once all get their answers" { with select; answers_a_burst; }
 @test "06 -b select without a free fd it sleeps, serves on, and accepts again later" { with select; lives_on_without_fds; }
-@test "06 -b select 1,100 clients, whoever of them gets in, harm nobody" { with select; lives_on_beyond_1024_fds; }
+@test "06 -b select 1,100 clients harm nobody, also if it cannot serve all of them" { with select; lives_on_beyond_1024_fds; }
 @test "06 -b select clients that come and go cost no fd" { with select; loses_no_fd; }
 @test "06 -b select with nothing to do it makes no system call" { with select; makes_no_system_call_when_idle; }
 @test "06 -b select 100 clients: one recv and one send per message, no more" { with select; counts_calls; }
-@test "06 -b select whatever its clients do, it sleeps in select() and nowhere else" { with select; sleeps_in_its_wait select pselect; }
+@test "06 -b select it sleeps in select() and nowhere else, whatever its clients do" { with select; sleeps_in_its_wait select pselect; }
 
 @test "06 -b kqueue a client that stops sending still gets its last byte" { needs_kqueue; with kqueue; answers_after_half_close; }
 @test "06 -b kqueue a client that resets, at whatever moment, harms nobody" { needs_kqueue; with kqueue; survives_a_reset; }
-@test "06 -b kqueue a reset while the server owes much harms nobody" { needs_kqueue; with kqueue; survives_a_reset_while_it_owes; }
+@test "06 -b kqueue a reset while many bytes are pending harms nobody" { needs_kqueue; with kqueue; survives_a_reset_while_it_owes; }
 @test "06 -b kqueue stopped and continued, it goes on where it was" { needs_kqueue; with kqueue; survives_stop_and_continue; }
 @test "06 -b kqueue the server sleeps while it waits for a client that does not read" { needs_kqueue; with kqueue; sleeps_beside_a_deaf_client; }
-@test "06 -b kqueue 200 clients who all speak at once are all answered" { needs_kqueue; with kqueue; answers_a_burst; }
+@test "06 -b kqueue 200 clients that send at once all get their answers" { needs_kqueue; with kqueue; answers_a_burst; }
 @test "06 -b kqueue without a free fd it sleeps, serves on, and accepts again later" { needs_kqueue; with kqueue; lives_on_without_fds; }
-@test "06 -b kqueue 1,100 clients, whoever of them gets in, harm nobody" { needs_kqueue; with kqueue; lives_on_beyond_1024_fds; }
+@test "06 -b kqueue 1,100 clients harm nobody, also if it cannot serve all of them" { needs_kqueue; with kqueue; lives_on_beyond_1024_fds; }
 @test "06 -b kqueue clients that come and go cost no fd" { needs_kqueue; with kqueue; loses_no_fd; }
 @test "06 -b kqueue with nothing to do it makes no system call" { needs_kqueue; with kqueue; makes_no_system_call_when_idle; }
 
-@test "06 -b select turns away whom its sets have no bit for; poll does not" {
+@test "06 -b select refuses clients from fd 1024 on; -b poll serves them" {
     fd_limit_of 1200
     (with poll; scene) <<'END'
 server -q
@@ -228,8 +228,8 @@ compile_promises() {
 
 # --------------------------------------------------------- steps and README
 
-# lives_without_fds STEP SENT ANSWER: without a free fd it sleeps, serves
-# those who are in, and takes others when there is room.
+# lives_without_fds STEP SENT ANSWER: without a free fd the step sleeps and
+# serves its clients; when a client has closed, it accepts the next one.
 lives_without_fds() {
     build "$LESSON/steps/$1"
     SERVER=$ROOT/$LESSON/steps/$1 run -0 "$PLAY" --quiet - 3>&- <<END
@@ -250,7 +250,8 @@ B expect $3
 END
 }
 
-# epoll_ctl_calls STEP: how many it makes for one client and 50 messages.
+# epoll_ctl_calls STEP: CALLS is how many epoll_ctl() the step makes for one
+# client and 50 messages.
 epoll_ctl_calls() {
     [ "$(uname)" = Linux ] || skip "epoll is Linux's"
     build "$LESSON/steps/$1"
@@ -274,13 +275,13 @@ epoll_ctls() {
     grep -c ' epoll_ctl(' "$TRACE" || true
 }
 
-@test "06a each event is handled by its own handler, in order, and a slow one keeps all waiting" {
+@test "06a each event has its own handler; a slow one makes the next events late" {
     finds 06a-event-queue -s 0.05
     says 'no event' 'onClick: Open' 'onKeyDown: h' 'onClick: Save' 'saved$' \
         'onKeyDown: i  \(.* late\)$' 'onClick: Quit' '5 handled, in order$'
 }
 
-@test "06b the backends here, what each one takes, and which one is chosen" {
+@test "06b the backends of this system, what each can watch, and which one is the best" {
     [ "$(uname)" = Linux ] || skip "elsewhere it is kqueue"
     fd_limit_of 1100
     finds 06b-which
@@ -289,18 +290,18 @@ epoll_ctls() {
         'selector_open\(NULL\): epoll$' 'without a free fd: poll$'
 }
 
-@test "06c what one callback reads another one answers: ok" {
+@test "06c one callback reads, another one answers: ok" {
     plays 06c-callbacks
     survives 06c-callbacks '"x"' '"ok"'
     lives_without_fds 06c-callbacks '"x"' '"ok"'
 }
 
-@test "06c two epoll_ctl() for each message: the registration is modified" {
+@test "06c it makes two epoll_ctl() for each message: it modifies the registration" {
     epoll_ctl_calls 06c-callbacks
     [ "$CALLS" -ge 100 ] && [ "$CALLS" -le 104 ]
 }
 
-@test "06c is no web server: curl takes its ok for no answer" {
+@test "06c is no web server: curl does not accept ok as an answer" {
     command -v curl > /dev/null || skip "curl is missing"
     build "$LESSON/steps/06c-callbacks"
     PROGRAM=$ROOT/$LESSON/steps/06c-callbacks start_server
@@ -308,18 +309,18 @@ epoll_ctls() {
     contains "$output" "HTTP/0.9"
 }
 
-@test "06d what comes is sent back; what finds no room is kept until there is some" {
+@test "06d it sends back every byte; bytes without room in the kernel are pending" {
     plays 06d-echo
     survives 06d-echo '"x"' '"x"'
     lives_without_fds 06d-echo '"hello"' '"hello"'
 }
 
-@test "06d no epoll_ctl() for a message whose answer finds room" {
+@test "06d it makes no epoll_ctl() for a message if the kernel has room for the answer" {
     epoll_ctl_calls 06d-echo
     [ "$CALLS" -le 4 ]
 }
 
-@test "06 the README's commands print what it says" {
+@test "06 the commands in README.md and NOTES.md print what stands there" {
     readme_is_true
 }
 

@@ -175,6 +175,7 @@ small_kit() {
     same 1 "$(grep -c '^cc ' <<< "$output")" "compilations after one change"
     run -0 make all 3>&-
     same 0 "$(grep -c '^cc ' <<< "$output")" "compilations after none"
+    run -0 make -n -B all 3>&- # all of it once more
 }
 
 @test "a program links the modules that it includes, and no others" {
