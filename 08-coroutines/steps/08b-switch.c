@@ -9,7 +9,7 @@
  * dive() stops inside fifty calls, and is still inside them when it goes on.
  * So it needs a stack of its own. A Python generator has one frame, and can
  * yield from that frame alone.
- * Here each coroutine says to which one it switches. In 08c a scheduler does.
+ * Here each coroutine says which one goes on. In 08c a scheduler chooses it.
  * The notes: 二.greenlet, greenlet 模块.
  *
  *     56 12 78 34
