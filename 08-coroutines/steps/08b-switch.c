@@ -3,9 +3,8 @@
  *
  *     make 08b
  *
- * Look at co_switch(): it names the coroutine that goes on. So neither of the
- * two is the caller of the other, and they switch to and fro. When one of them
- * ends, main() goes on.
+ * Look at co_switch(): it names the coroutine that goes on, and neither of the
+ * two is the caller of the other. When one of them ends, main() goes on.
  * dive() stops inside fifty calls, and is still inside them when it goes on.
  * So it needs a stack of its own. A Python generator has one frame, and can
  * yield from that frame alone.
@@ -60,8 +59,7 @@ static void *print_b(void *count)
     return NULL;
 }
 
-/* It calls itself, and stops in the innermost call. Returns how many calls
-   have returned. */
+/* Call itself, stop in the innermost call, and count the calls that return. */
 static int down(int calls)
 {
     if (calls > 0)
