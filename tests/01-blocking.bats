@@ -3,9 +3,9 @@ load contract
 load steps
 lesson 01-blocking
 
-# Left out of the contract, for this is what one client at a time means:
-# whoever is connected stops all the others, silent, deaf or greedy; and as
-# there is only one, neither fds nor memory can run out.
+# Left out of the contract: this server has one client at a time. That client
+# stops all the others, whether it is silent, deaf or greedy. And one client
+# cannot use up the fds or the memory.
 
 @test "01 it listens on 127.0.0.1 alone, at the port it says" { listens_where_it_says; }
 @test "01 a port in use: one line that names call and port, exit 1" { names_a_port_in_use; }
@@ -17,7 +17,7 @@ lesson 01-blocking
 @test "01 a client that stops sending still gets its last byte" { answers_after_half_close; }
 @test "01 a client that closes without reading harms nobody" { survives_a_close_without_reading; }
 @test "01 a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
-@test "01 a reset while the server owes much harms nobody" { survives_a_reset_while_it_owes; }
+@test "01 a reset while many bytes are pending harms nobody" { survives_a_reset_while_it_owes; }
 @test "01 a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
 @test "01 stopped and continued, it goes on where it was" { survives_stop_and_continue; }
 @test "01 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
@@ -26,7 +26,7 @@ lesson 01-blocking
 
 # ------------------------------------------------------------ its own claim
 
-@test "01 the second client waits until the first one leaves, and costs no CPU" {
+@test "01 the second client waits until the first one closes, and costs no CPU" {
     scene <<'END'
 server
 A connect
@@ -43,7 +43,7 @@ B expect "ME TOO\n"
 END
 }
 
-@test "01 whoever waits in the backlog is served in turn" {
+@test "01 the server serves the clients in the backlog in turn" {
     scene <<'END'
 server
 A connect
@@ -57,7 +57,7 @@ C expect "C"
 END
 }
 
-@test "01 it sleeps in accept() and recv(), in send() for a deaf client, and nowhere else" {
+@test "01 it sleeps in accept() and recv(), in send() for a deaf client, and in no other call" {
     under_xray
     scene <<'END'
 server -q
@@ -100,12 +100,12 @@ sees_two_phases() {
 
 @test "01a recv() sleeps while it waits, and uses the CPU while it copies" {
     [ -r /proc/thread-self/status ] || skip "no /proc/thread-self/status here"
-    [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ] || skip "who looks needs a CPU"
-    # On a busy machine it may take some tries, for others want the CPU, too.
+    [ "$(getconf _NPROCESSORS_ONLN)" -gt 1 ] || skip "the thread that looks needs a CPU"
+    # Other processes want the CPU as well, so it may take some tries.
     within 15 sees_two_phases || { echo "$output"; return 1; }
 }
 
-@test "01b four events put a pipe's ends to sleep or wake them; and two are ends" {
+@test "01b four events, and two ends, make a pipe's reader or writer sleep or wake up" {
     finds 01b-pipe-events -s 0.1
     [ "$(uname)" = Linux ] || skip "other systems' pipes are of another size"
     says "B: reads an empty" "A: B's state: S" "NOT EMPTY.* 5 bytes" \
@@ -123,36 +123,36 @@ sees_two_phases() {
     same "$written" "$read" "bytes read"
 }
 
-@test "01c one byte is enough, unless more is asked for; a datagram is never half" {
+@test "01c recv() returns with one byte, unless told to wait for more; a datagram is always whole" {
     finds 01c-enough
     says 'recv\(100\) .* 2 bytes' 'RCVLOWAT.* 4 bytes' 'WAITALL, recv\(4\).* 4 ' \
         'WAITALL, recv\(100\).* 4 ' 'recv\(4\) .* 4 bytes: "hell"' \
         'recv\(100\).* 0 bytes: ""' 'recv\(100\).* 4 bytes: "next"'
 }
 
-@test "01d one client, one message, one answer, and it ends" {
+@test "01d it serves one client and one message, and ends" {
     plays 01d-one-message
 }
 
-@test "01d however its client leaves, it ends in good order" {
+@test "01d it ends with exit status 0, however its client ends" {
     build "$LESSON/steps/01d-one-message"
-    local leaves
-    for leaves in "close" "reset" "send \"x\"; A close" "send \"x\"; A reset" \
+    local ending
+    for ending in "close" "reset" "send \"x\"; A close" "send \"x\"; A reset" \
         "send \"x\"; A shut; A reset"; do
-        echo "A $leaves"
-        # It is stopped, so that it finds all this at once.
+        echo "A $ending"
+        # The server is stopped, so all of this happens before its accept().
         SERVER=$ROOT/$LESSON/steps/01d-one-message run -0 \
             "$PLAY" --quiet - 3>&- <<END
 server
 signal STOP
-A connect; A $leaves
+A connect; A $ending
 signal CONT
 expect exit 0
 END
     done
 }
 
-@test "01e listen(n) limits who is not accepted yet, and nobody else" {
+@test "01e listen(n) limits the connections that nobody has accepted yet, and no others" {
     finds 01e-backlog
     says "^50 connect" "listen\(1\): 50 connected, 0 still trying, 0 refused"
     [ "$(uname)" = Linux ] || skip "other systems count in other ways"
@@ -162,14 +162,14 @@ END
         "makes it $(cat /proc/sys/net/core/somaxconn)$"
 }
 
-@test "01e SO_REUSEADDR helps beside TIME_WAIT, if both have set it" {
+@test "01e with TIME_WAIT left, bind() needs SO_REUSEADDR on both sockets" {
     finds 01e-backlog
-    says "none of them: +Address already" "next one only: +Address already" \
+    says "neither of them: +Address already" "next one only: +Address already" \
         "first one only: +Address already" "both: +ok" \
         "first listens: +Address already"
 }
 
-@test "01f kill -9 ends like a close; unread bytes make a reset of either" {
+@test "01f kill -9 ends a connection as close() does; with bytes unread both send a reset" {
     finds 01f-endings
     says "^close +5 bytes +0, the end +0" \
         "^close, .*unread +5 bytes +ECONNRESET +0" \
@@ -180,7 +180,7 @@ END
         "^sends 0 bytes.* EAGAIN +EAGAIN +EAGAIN"
 }
 
-@test "01g the kernel's memory is out of reach, and the lowest free fd is next" {
+@test "01g a process cannot touch the kernel's memory; a new fd is the lowest free one" {
     memory_is_its_own
     finds 01g-address-space
     says "^0x0 .*SIGSEGV +EFAULT" "variable of ours +ok +1 byte" \
@@ -192,11 +192,11 @@ END
     [ "$(uname -m)" != x86_64 ] || says "^0xc0000000 .* ok +1 byte"
 }
 
-@test "01h who sleeps for one message answers nobody before it comes" {
+@test "01h a process that sleeps for one message answers no request before it comes" {
     hears_late 01h-late 0
 }
 
-@test "01 its README shows what its commands print" {
+@test "01 the commands in README.md and NOTES.md print what stands there" {
     [ "$(uname)" = Linux ] || skip "it shows what Linux does"
     readme_is_true
 }
