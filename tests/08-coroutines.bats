@@ -3,35 +3,37 @@ load contract
 load steps
 lesson 08-coroutines
 
-@test "08 it listens on 127.0.0.1 alone, at the port it says" { listens_where_it_says; }
+@test "08 it listens on 127.0.0.1 alone, at the port it says" { listens_on_127_0_0_1_alone; }
 @test "08 a port in use: one line that names call and port, exit 1" { names_a_port_in_use; }
 @test "08 wrong usage: the usage, what is wrong, exit 2" { refuses_wrong_usage; }
 @test "08 a line of log per event, and none with -q" { logs_unless_quiet; }
+@test "08 started with fds 0 to 2 closed, it sends nothing but answers" { keeps_clients_off_the_standard_fds; }
 @test "08 every byte comes back, a-z as A-Z, the others as they are" { answers_every_byte; }
 @test "08 8 MiB at once come back byte for byte" { answers_8_mib; }
 @test "08 a byte at a time is answered byte by byte" { answers_a_trickle; }
 @test "08 a client that stops sending still gets its last byte" { answers_after_half_close; }
 @test "08 a client that closes without reading harms nobody" { survives_a_close_without_reading; }
 @test "08 a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
-@test "08 a reset while many bytes are pending harms nobody" { survives_a_reset_while_it_owes; }
+@test "08 a reset while many bytes are pending harms nobody" { survives_a_reset_with_bytes_pending; }
 @test "08 a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
 @test "08 stopped and continued, it goes on where it was" { survives_stop_and_continue; }
-@test "08 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
+@test "08 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { ends_by_signal; }
+@test "08 SIGTERM and SIGINT end it even if nobody reads its log" { ends_with_a_full_log; }
 @test "08 a silent client stops nobody else" { serves_others_beside_a_silent_client; }
 @test "08 a client that does not read stops nobody else, and loses nothing" { serves_others_beside_a_deaf_client; }
 @test "08 the server sleeps while it waits for a client that does not read" { sleeps_beside_a_deaf_client; }
 @test "08 a client that does not read costs 64 KiB of memory at most" { keeps_64_kib_for_a_deaf_client; }
 @test "08 a client that sends without end gets one turn per round" { takes_turns_with_a_greedy_client; }
 @test "08 200 clients that send at once all get their answers" { answers_a_burst; }
-@test "08 without a free fd it sleeps, serves on, and accepts again later" { lives_on_without_fds; }
-@test "08 1,100 clients, even if it cannot serve all, harm nobody" { lives_on_beyond_1024_fds; }
+@test "08 without a free fd it sleeps, serves on, and accepts again later" { serves_on_without_fds; }
+@test "08 1,100 clients, even if it cannot serve all, harm nobody" { serves_on_beyond_1024_fds; }
 @test "08 clients that come and go cost no fd" { loses_no_fd; }
 @test "08 clients that come and go cost no memory" { loses_no_memory; }
 @test "08 with nothing to do it makes no system call" { makes_no_system_call_when_idle; }
 
 # ------------------------------------------------------------ its own claim
 
-@test "08 whatever its clients do, it sleeps in one wait and nowhere else" { sleeps_in_its_wait; }
+@test "08 it sleeps in one wait and nowhere else, whatever its clients do" { sleeps_in_its_wait; }
 
 @test "08 10,000 clients are all answered" {
     fd_limit_of 10100
@@ -83,8 +85,8 @@ END
     compile "$PROGRAM" "$ROOT/08-coroutines/server.c" -DCO_UCONTEXT -DCO_POLL
     answers_every_byte
     answers_8_mib
-    survives_a_reset_while_it_owes
-    lives_on_without_fds
+    survives_a_reset_with_bytes_pending
+    serves_on_without_fds
     answers_a_burst
 }
 
