@@ -31,8 +31,10 @@ override SERVER := $(value SERVER)
 play  = clients/play $(if $(STEP),--step) $(if $(PACE),--pace $(PACE)) \
         $(if $(XRAY),--xray)
 alone = $(if $(filter environment,$(server_from)),env -u SERVER)
-export CC SERVER
-unexport BASH_ENV CDPATH ENV GREP_COLOR GREP_COLORS GREP_OPTIONS
+PATH ?= /usr/local/bin:/usr/bin:/bin
+export CC PATH SERVER
+unexport BASH_ENV CDPATH ENV GREP_COLOR GREP_COLORS GREP_OPTIONS \
+         QUOTING_STYLE
 
 .PHONY: help all test clean models $(lessons) $(numbers) $(letters)
 .DELETE_ON_ERROR:

@@ -6,9 +6,15 @@
 # and then $PROGRAM is the server under test: the lesson's, or the one that
 # $SERVER names. These functions know only the contract of that server.
 
-# bats 1.2 (Ubuntu 22.04) lacks this function, and half of what we call.
+# macOS has bash 3.2. Ubuntu 22.04 has bats 1.2, without this function.
+case $BASH_VERSION in
+    [123].* | 4.[0-3].*)
+        echo "These tests need bash 4.4 or later; this is $BASH_VERSION." \
+            "See README.md." >&2
+        exit 1 ;;
+esac
 if ! command -v bats_require_minimum_version > /dev/null; then
-    echo "These tests need bats 1.7 or later; see README.md." >&2
+    echo "These tests need bats 1.7 or later. See README.md." >&2
     exit 1
 fi
 bats_require_minimum_version 1.7.0
@@ -16,7 +22,8 @@ bats_require_minimum_version 1.7.0
 # The user's environment changes no result: how cd, grep and make work, the mode
 # of new files, and of the locale all but the characters. (Where the locale has
 # a decimal comma, some awks read 0.5 as 0.)
-unset BASH_ENV CDPATH ENV GREP_COLOR GREP_COLORS GREP_OPTIONS POSIXLY_CORRECT
+unset BASH_ENV CDPATH ENV GREP_COLOR GREP_COLORS GREP_OPTIONS POSIXLY_CORRECT \
+    QUOTING_STYLE
 unset MAKEFLAGS MFLAGS PACE STEP XRAY
 umask 022
 export LC_CTYPE=${LC_ALL:-${LC_CTYPE:-${LANG:-}}} LANG=C

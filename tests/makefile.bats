@@ -107,7 +107,8 @@ fake_bats() {
     run -0 make_ -s test-03-select SERVER=05-epoll/server
     same "bats tests/03-select.bats with SERVER=$ROOT/05-epoll/server" "$output"
     # The tests take it from there, and tell if there is nothing:
-    local as_bats="BATS_TEST_DIRNAME=$(quoted "$ROOT/tests")
+    local as_bats
+    as_bats="BATS_TEST_DIRNAME=$(quoted "$ROOT/tests")
         BATS_TEST_FILENAME=03-select.bats
         bats_require_minimum_version() { :; }
         . $(quoted "$ROOT/tests/helper.bash")"

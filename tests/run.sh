@@ -16,7 +16,7 @@ command -v bats > /dev/null || {
         'brew install bats-core'
     exit 1
 }
-case $(bats --version) in
+case $(bats --version 2> /dev/null) in
     *' 0.'* | *' 1.'[0-6].*)
         echo "The tests need bats-core 1.7 or later; this is $(bats --version)." \
             'Another one: npm install -g bats'

@@ -481,7 +481,8 @@ answers_one() {
 
 @test "xray: each line has the thread id; each thread and process begins and ends once" {
     PROGRAM=$ROOT/07-threads-procs/server
-    local SLOWLY=$(quoted "$XRAY" -o "$LINES_" --) one
+    local SLOWLY one
+    SLOWLY=$(quoted "$XRAY" -o "$LINES_" --)
     for model in thread process; do
         start_server -q -m "$model"
         exec 4<> "/dev/tcp/127.0.0.1/$PORT"

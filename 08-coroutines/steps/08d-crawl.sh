@@ -8,7 +8,7 @@
 exec 2>&1
 CDPATH='' cd -- "$(dirname -- "$0")/.." || exit 1
 out=../build/08d.$$ # another run may be at work at the same time
-if ! { mkdir -p ../build && : > $out.log; } 2> /dev/null; then
+if ! { mkdir -p ../build && touch $out.log; } 2> /dev/null; then
     tmp=$(mktemp -d) || exit 1 # the kit belongs to another user
     out=$tmp/08d
 fi
@@ -16,7 +16,7 @@ fi
 server=$!
 trap 'kill $server; rm -rf "$out.log" "$out.o" "$out-plain" "$out-patched" \
     ${tmp:+"$tmp"}' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 until port=$(sed -n 's/.*listening on 127.0.0.1://p' "$out.log") &&
     [ "$port" ]; do
     kill -0 $server || exit 1
