@@ -20,8 +20,8 @@ teardown_file() {
 
 setup() {
     KIT=$ROOT
-    # A test runs bats: nothing of this run is for that one.
-    unset LESSON PROGRAM
+    # A test runs bats: the one that a user finds, not this one's inner part.
+    PATH=${PATH//"$BATS_LIBEXEC:"/}
 }
 
 # copy_to NAME: from now on $KIT is a copy of the kit, below $COPIES.
@@ -69,26 +69,22 @@ crawls() {
     crawls
     touch "$KIT/03-select/server.c" # it compiles there, too
     make_ 03-select/server
-    passes 03-select 'it sleeps in select|signals|every byte'
-    passes 05-epoll '^05 a client that sends without end'
-    passes load 'counts|fds|early end'
-    passes xray 'one message at a time'
-    passes cheats 'timeout of zero'
-    passes makefile 'SERVER=path|needs no new line'
+    passes 05-epoll '^05 (a client that sends without end|it sleeps in epoll)'
+    passes load 'fds|early end'
+    passes makefile 'SERVER=path'
 }
 
 @test "SERVER is a path with any character, and the shell runs nothing of it" {
     local name
     cd "$BATS_TEST_TMPDIR"
-    for name in "their servers" "O'Brien" 'x";touch pwned;"' \
-        "x';touch pwned;'" 'a$b `touch pwned` $(touch pwned) \ # %' -q; do
+    for name in "their servers" "O'Brien" -q \
+        "x';touch pwned;'" 'a"$b `touch pwned` $(touch pwned) \ # %'; do
         mkdir -- "./$name"
         ln -s "$ROOT/03-select/server" "./$name/server"
         run -0 make_ 03-select PACE=0 SERVER="$PWD/$name/server"
         contains "$output" "all as expected"
-        passes 03-select '^03 (every byte|it sleeps in)' \
-            env SERVER="$PWD/$name/server"
     done
+    passes 03-select '^03 (every byte|it sleeps in)' env SERVER="$PWD/$name/server"
     [ ! -e pwned ] && [ ! -e "$ROOT/pwned" ]
 }
 
@@ -98,7 +94,6 @@ crawls() {
     scene_plays env TMPDIR="$tmp"
     passes 03-select 'it sleeps in select|every byte' env TMPDIR="$tmp"
     passes load 'finds a wrong byte' env TMPDIR="$tmp"
-    passes xray 'one message at a time' env TMPDIR="$tmp"
 }
 
 # on_noexec COMMAND...: run it where $TMPDIR is a file system without exec.
@@ -126,10 +121,9 @@ on_noexec() {
 
 @test "umask 002, 027 and 077 change no result" {
     local mask
-    for mask in 002 027 077; do
-        umask "$mask"
-        passes ftp "the README's|README" # LIST shows the modes of new files
-        passes load 'counts the answers'
+    passes ftp README env -- bash -c 'umask 002; exec "$0" "$@"' # LIST shows modes
+    for mask in 027 077; do
+        passes load 'counts the answers' bash -c 'umask '$mask'; exec "$0" "$@"'
     done
 }
 
@@ -160,7 +154,7 @@ as_nobody() {
     local pid pids=()
     copy_to twice
     touch "$KIT/03-select/server.c" "$KIT/clients/load.c"
-    for _ in 1 2 3; do
+    for _ in 1 2; do
         make_ 03-select/server clients/load &
         pids+=($!)
         "$KIT/08-coroutines/steps/08d-crawl.sh" 5 > "$BATS_TEST_TMPDIR/08d.$!" 3>&- &
@@ -169,7 +163,7 @@ as_nobody() {
     for pid in "${pids[@]}"; do
         wait "$pid"
     done
-    same 3 "$(grep -lx '# The same again.*' "$BATS_TEST_TMPDIR"/08d.* | wc -l)"
+    same 2 "$(grep -lx '# The same again.*' "$BATS_TEST_TMPDIR"/08d.* | wc -l)"
     same '' "$(cd "$KIT/build" && ls -d 08d* 2> /dev/null)" "left in build/"
     scene_plays
 }
@@ -216,8 +210,6 @@ END
     contains "$output" "# skip no tracing here"
     passes 'models' '^blocking|^the page' denies_ptrace
     contains "$output" "# skip the system does not let us trace"
-    passes '03-select' 'it sleeps in select|every byte' denies_ptrace
-    contains "$output" "# skip no tracing here"
 }
 
 # ------------------------------------------------------------- environment
@@ -231,9 +223,7 @@ END
         TIME_STYLE=full-iso BLOCK_SIZE=1K)
     scene_plays "${odd[@]}"
     passes 03-select 'it sleeps in select|every byte' "${odd[@]}" PACE=7 XRAY=1
-    passes load 'counts' "${odd[@]}"
-    passes makefile 'needs no new line|diff-NN-name' "${odd[@]}" SERVER=/bin/false \
-        XRAY=1 STEP=1 MAKEFLAGS=k
+    passes makefile 'diff-NN-name' "${odd[@]}" SERVER=/bin/false XRAY=1 MAKEFLAGS=k
     passes 03-steps '^03b' "${odd[@]}" SERVER=/bin/false
     (cd "$KIT" && crawls "${odd[@]}")
     # A server for the lesson is none for a step.
@@ -247,7 +237,6 @@ END
     run -0 env -i make -s -C "$KIT" diff-03c 3>&-
     run -0 env -i make -s -B -C "$KIT" 03-select/steps/03a-call 3>&-
     passes 03-select 'it sleeps in select|every byte' env -i PATH="$PATH"
-    passes load 'counts' env -i PATH="$PATH"
 }
 
 @test "a locale with a decimal comma" {
@@ -257,8 +246,8 @@ END
     local -a german=(env LOCPATH="$BATS_TEST_TMPDIR" LC_ALL=de_DE.UTF-8)
     scene_plays "${german[@]}"
     passes 07-steps '^07o' "${german[@]}"
-    passes load 'counts|documented keys' "${german[@]}"
-    passes makefile 'sums up' "${german[@]}" LC_NUMERIC=de_DE.UTF-8
+    passes load 'documented keys' env LOCPATH="$BATS_TEST_TMPDIR" \
+        LC_NUMERIC=de_DE.UTF-8 LANG=C
 }
 
 @test "LC_ALL=C and zh_CN.UTF-8, TERM=dumb and none" {
@@ -269,8 +258,7 @@ END
     scene_plays env LC_ALL=C TERM=dumb
     scene_plays "${chinese[@]}" TERM=unknown
     passes 03-select 'every byte|names a port|wrong usage' "${chinese[@]}"
-    passes load 'counts|wrong usage' env -u TERM LC_ALL=C
-    passes models '80 columns' "${chinese[@]}"
+    passes load 'counts' env -u TERM LC_ALL=C
 }
 
 @test "256 file descriptors, and as many as the system allows" {
@@ -281,7 +269,6 @@ END
     (ulimit -n 1048576) 2> /dev/null || return 0
     scene_plays bash -c "$many"
     passes 03-select 'it sleeps in select|every byte' bash -c "$many"
-    passes load 'counts' bash -c "$many"
 }
 
 @test "port 9003 is taken: the scene plays all the same, and the server says so" {
@@ -294,16 +281,14 @@ END
     run -1 timeout 5 "$PROGRAM" 3>&-
     contains "$output" 9003
     kill "$taken" 2> /dev/null || true
-    passes 03-select 'every byte'
 }
 
 @test "SIGINT is ignored, as in a script's background: no test waits for it" {
     local -a deaf=(timeout 60 bash -c 'trap "" INT QUIT; exec "$0" "$@"')
-    scene_plays "${deaf[@]}"
     passes xray 'Ctrl-C reaches' "${deaf[@]}"
     contains "$output" "# skip SIGINT is ignored here"
     passes load 'Ctrl-C ends' "${deaf[@]}"
-    passes 03-select 'signals|SIGINT' "${deaf[@]}"
+    passes 03-select 'SIGINT end it at once' "${deaf[@]}"
 }
 
 # ------------------------------------------------------------------- tools
@@ -314,10 +299,7 @@ END
     make_ 03-select/server CC="env ${CC:-cc}"
     crawls env CC="env ${CC:-cc}"
     passes load 'finds a wrong byte' env CC="env ${CC:-cc}"
-    passes cheats 'timeout of zero' env CC="env ${CC:-cc}"
     passes xray 'exit status is the command' env CC="env ${CC:-cc}"
-    run env CC="env ${CC:-cc}" make -s -C "$KIT" tsan-07a 3>&-
-    [ "$status" = 0 ] || contains "$output" tsan # no such library
 }
 
 # fake_bats VERSION: the bats in the path only says what it was asked for.
