@@ -116,6 +116,8 @@ $(filter 06-selector/steps/06b-% 06-selector/steps/06c-% \
     06-selector/steps/06d-%,$(steps)): $(SELECTOR)
 06-selector/ftp-server: $(SELECTOR) $(FTP)
 $(filter 08-coroutines/%,$(pairs) $(steps)): $(CO)
+clients/play: $(patsubst %,build/clients/%.o,actions stage screen peers child \
+    proc scene words common)
 clients/xray: $(addprefix build/clients/,trace.o page.o figure.o run.o)
 clients/models: $(addprefix build/clients/,trace.o page.o figure.o run.o)
 
