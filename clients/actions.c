@@ -326,8 +326,9 @@ static bool begin_connect(struct stage *s, size_t i)
 
 static bool do_connect(struct stage *s, const struct action *a)
 {
-    return stage_await_port(s) && draw(s, a, TO_SERVER, "connects") &&
-           begin_connect(s, a->client) && stage_await_peers(s, s->timeout);
+    return stage_await_port(s) && stage_check_alive(s) &&
+           draw(s, a, TO_SERVER, "connects") && begin_connect(s, a->client) &&
+           stage_await_peers(s, s->timeout);
 }
 
 static bool do_send(struct stage *s, const struct action *a)
@@ -429,7 +430,8 @@ static bool do_crowd(struct stage *s, const struct action *a)
 {
     char text[TEXT_BYTES];
     snprintf(text, sizeof text, "%ld connect", a->number);
-    if (!stage_await_port(s) || !draw_crowd(s, TO_SERVER, text))
+    if (!stage_await_port(s) || !stage_check_alive(s) ||
+        !draw_crowd(s, TO_SERVER, text))
         return false;
     for (long i = 0; i < a->number; i++) {
         if (peers_add(&s->peers) == NULL ||

@@ -54,9 +54,9 @@ struct child {
    zero, except for xray. */
 bool child_prepare(struct child *c);
 
-/* Start ARGUMENTS[0], which may open FILES files (0: as many as we could),
-   with the rest of ARGUMENTS, which ends with NULL. No server may be there.
-   False: it cannot be started, and failure() says why. */
+/* Start ARGUMENTS[0] with the rest of ARGUMENTS, up to a NULL. It may open
+   FILES files, at most files.rlim_max (0: the limit is as it was for play). No
+   other server may be there. False: it cannot be started. */
 bool child_start(struct child *c, char **arguments, long files);
 
 /* Read what of the output is there, at most 16 KiB, into the log. PORT is set

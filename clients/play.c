@@ -243,9 +243,9 @@ static bool show_verdict(struct stage *s)
     if (!screen_held_back(screen))
         return false;
     if (s->n_checks == 0)
-        return screen_print(screen, "\n%s%s: nothing was checked%s: it has no "
-                            "expect, see, silent, idle or memory; %.1f s\n",
-                            bold, s->scene->file, plain, seconds);
+        return screen_print(screen, "\n%s%s: nothing was checked%s in %.1f s: "
+                            "no expect, see, silent, idle or memory\n", bold,
+                            s->scene->file, plain, seconds);
     return screen_print(screen, "\n%s%s%s: all as expected%s: %d %s in "
                         "%.1f s\n", bold, screen->utf8 ? "✓ " : "",
                         s->scene->file, plain, s->n_checks,
@@ -330,7 +330,7 @@ int main(int argc, char **argv)
     struct options o = read_options(argc, argv);
     if (!scene_read(&scene, o.file)) {
         fprintf(stderr, "%s\n", failure());
-        return 2;
+        _exit(2); /* the kernel frees what the scene has allocated */
     }
     if (!set_stage(&stage, &scene, &o, argv[0]))
         errx(1, "%s", failure());

@@ -91,11 +91,10 @@ static bool need_connected(struct parser *p, size_t client)
 static bool parse_connect(struct parser *p, struct action *a)
 {
     struct client_state *c = &p->clients[a->client];
+    const char *name = p->scene->clients[a->client];
     if (c->connected && !c->over)
         return words_mistake(&p->words, "%s is still connected, since line "
-                             "%d; first: %s close", p->scene->clients[
-                             a->client], c->since_line, p->scene->clients[
-                             a->client]);
+                             "%d; first: %s close", name, c->since_line, name);
     *c = (struct client_state){ .connected = true,
                                 .since_line = p->words.line };
     return true;
@@ -165,19 +164,21 @@ static const struct form client_forms[] = {
 static bool parse_crowd_action(struct parser *p, struct action *a)
 {
     struct words *w = &p->words;
+    const char *word;
     if (words_number_is_next(w)) {
         a->verb = CROWD;
         p->crowd = true;
         return need(p, p->server, "server") &&
                words_want_number(w, "N", 1, MOST_NUMBER, &a->number);
     }
-    a->verb = words_next_is(w, "send")   ? CROWD_SEND
-            : words_next_is(w, "expect") ? CROWD_EXPECT
-            : words_next_is(w, "leaves") ? CROWD_LEAVES
-            : words_next_is(w, "resets") ? CROWD_RESETS : VERBS;
+    if (!words_want(w, "what the crowd does", &word))
+        return false;
+    a->verb = strcmp(word, "send") == 0   ? CROWD_SEND
+            : strcmp(word, "expect") == 0 ? CROWD_EXPECT
+            : strcmp(word, "leaves") == 0 ? CROWD_LEAVES
+            : strcmp(word, "resets") == 0 ? CROWD_RESETS : VERBS;
     if (a->verb == VERBS)
-        return words_mistake(w, "a crowd cannot '%s'", w->at == w->n ? ""
-                             : w->all[w->at].text);
+        return words_mistake(w, "'%s' is no verb of a crowd", word);
     bool ends = a->verb == CROWD_LEAVES || a->verb == CROWD_RESETS;
     if (!need(p, p->crowd, "crowd"))
         return false;
@@ -185,7 +186,7 @@ static bool parse_crowd_action(struct parser *p, struct action *a)
     return ends || words_want_bytes(w, &a->bytes);
 }
 
-/* One "crowd" may begin several actions. */
+/* A line "crowd ..." may be several actions. */
 static bool parse_crowd(struct parser *p, struct action *a)
 {
     const char *source = a->source;
@@ -201,8 +202,8 @@ static bool parse_crowd(struct parser *p, struct action *a)
 
 /* ------------------------------------------------ what the server can do */
 
-/* A server is there: all connections are with one before it. */
-static void forget_connections(struct parser *p)
+/* The server has ended, or another one starts: no connection lasts. */
+static void end_connections(struct parser *p)
 {
     for (size_t i = 0; i < p->scene->n_clients; i++)
         p->clients[i].over = true;
@@ -226,7 +227,7 @@ static bool parse_server(struct parser *p, struct action *a)
     a->arguments[n] = NULL;
     p->server = p->log = p->keyboard = true;
     p->limit_line = 0;
-    forget_connections(p);
+    end_connections(p);
     return true;
 }
 
@@ -284,7 +285,7 @@ static bool parse_expect(struct parser *p, struct action *a)
 {
     struct words *w = &p->words;
     p->server = p->keyboard = false;
-    forget_connections(p);
+    end_connections(p);
     a->verb = EXPECT_EXIT;
     if (words_next_is(w, "exit"))
         return words_want_number(w, "N", 0, 255, &a->number);
@@ -305,7 +306,7 @@ static bool parse_sentence(struct parser *p, struct action *a)
 {
     const char *after = a->source + strlen("say");
     a->text = after + strspn(after, " \t");
-    if (strchr(" \t", *after) == NULL) /* it finds the end, too */
+    if (strchr(" \t", *after) == NULL) /* or the NUL at the end */
         return words_mistake(&p->words, "a space is missing before '%.1s'",
                              after);
     return *a->text != '\0' ||
@@ -483,6 +484,7 @@ bool scene_read(struct scene *scene, const char *file)
     if (scene->title == NULL)
         scene->title = file;
     p.words.line = p.limit_line;
+    p.words.form = NULL;
     return p.limit_line == 0 || words_mistake(&p.words, "after limit, server "
                                               "or run is missing");
 }

@@ -144,7 +144,7 @@ static bool flush(struct screen *s)
     if (!ferror(stdout) && fflush(stdout) == 0)
         return true;
     if (s->error == 0)
-        s->error = errno;
+        s->error = errno != 0 ? errno : EIO;
     return fail("cannot write: %s", strerror(s->error));
 }
 

@@ -59,7 +59,7 @@ bool stage_settle(struct stage *s);
 /* Until no client waits for anything; false after SECONDS. */
 bool stage_await_peers(struct stage *s, double seconds);
 
-/* Until the server says where it listens. */
+/* Until the server says where it listens (and then it may have ended). */
 bool stage_await_port(struct stage *s);
 
 /* Until the server has ended, and all processes that it has started. */

@@ -821,7 +821,7 @@ mistaken() {
     mistaken 'wait 2h' "'2h' is no time"
     mistaken 'wait 9999s' "the time 9999s is not between 0 and 3600 s"
     mistaken 'signal FOO' "'FOO' is no signal"
-    mistaken 'crowd dances' "a crowd cannot 'dances'; the form is: crowd [N]"
+    mistaken 'crowd dances' "'dances' is no verb of a crowd; the form is: crowd [N]"
     mistaken 'A silent 1s now' "'now' is one word too many; the form is: A silent TIME"
     mistaken 'sayhello' "'sayhello' is no action"
     mistaken 'say: hello' "a space is missing before ':'"
