@@ -9,16 +9,16 @@
 #include "proc.h"
 
 enum {
-    TEXT_BYTES = 120,         /* a text that is drawn; longer bytes are cut */
-    PATH_BYTES = 4096,        /* a path; a longer one is cut */
-    TYPED_BYTES = 4096,       /* written to the keyboard at once */
+    TEXT_BYTES = 120,         /* a text that is drawn; the rest is cut */
+    PATH_BYTES = 4096,        /* a path; the rest is cut */
+    TYPED_BYTES = 4096,       /* in one write() to the server's stdin */
     AT_ONCE = 128,            /* clients of a crowd that connect at once */
-    LONG_BYTES = 64 * 1024,   /* to expect more is drawn at its beginning */
-    CROWD_PER_SECOND = 500,   /* clients; so much longer is the timeout */
+    LONG_BYTES = 64 * 1024,   /* if more are expected, that takes a while */
+    CROWD_PER_SECOND = 500,   /* clients; the timeout grows by that */
 };
 
-static const double SETTLE_SECONDS = 0.02; /* before idle begins to measure */
-static const double IDLE_WITHIN = 2; /* seconds until a server must idle */
+static const double BEFORE_IDLE = 0.02; /* seconds, then idle measures */
+static const double IDLE_WITHIN = 2;    /* seconds until a server must idle */
 
 static const struct label crowd_label = { "crowd:", BOLD };
 static const struct label type_label = { "type:", BOLD };
@@ -35,7 +35,7 @@ static bool draw(struct stage *s, const struct action *a, enum arrow arrow,
     return screen_client(&s->screen, stage_label(s, a->client), arrow, text);
 }
 
-/* One more of the scene's expectations holds. */
+/* Count a check that held. Returns true. */
 static bool checked(struct stage *s)
 {
     s->n_checks++;
@@ -60,9 +60,9 @@ static bool do_limit(struct stage *s, const struct action *a)
     return screen_note(&s->screen, text);
 }
 
-/* The program to start: the one that the user named; or the action's PROGRAM,
-   beside the scene; or (that is NULL) for DIR/NAME.play DIR/NAME, or else
-   DIR/server. */
+/* The program to start: the one that the user named; else PROGRAM, beside the
+   scene; else (PROGRAM is NULL, and the scene is DIR/NAME.play) DIR/NAME if it
+   exists, or DIR/server. */
 static char *program_path(const struct stage *s, const char *program)
 {
     static char path[PATH_BYTES];
@@ -85,7 +85,7 @@ static char *program_path(const struct stage *s, const char *program)
     return path;
 }
 
-/* The command, if the scene gives it arguments. */
+/* Draw the command, if the scene gives it arguments. */
 static bool draw_command(struct stage *s, const struct action *a)
 {
     char text[200];
@@ -98,7 +98,7 @@ static bool draw_command(struct stage *s, const struct action *a)
     return screen_note(&s->screen, text);
 }
 
-/* "server" waits until it listens, "run" does not. */
+/* "server" waits until the server listens, "run" does not. */
 static bool do_server(struct stage *s, const struct action *a)
 {
     if (s->child.pid != 0 && !stage_end_server(s))
@@ -118,7 +118,7 @@ static bool need_server(const struct stage *s)
            fail("the server is not running any more");
 }
 
-/* Write N bytes to the server's standard input, by END. */
+/* Write N bytes to the server's standard input, before the time END. */
 static bool type(struct stage *s, const char *bytes, size_t n, double end)
 {
     for (size_t done = 0; done < n;) {
@@ -158,7 +158,8 @@ static bool do_type_eof(struct stage *s, const struct action *a)
     return screen_client(&s->screen, type_label, TO_SERVER, "end of file");
 }
 
-/* Lines that an earlier "see" has passed do not count. */
+/* Look through the log, from the line behind the one that the last "see" has
+   found. */
 static bool do_see(struct stage *s, const struct action *a)
 {
     const struct log *log = &s->child.log;
@@ -190,7 +191,8 @@ static bool do_signal(struct stage *s, const struct action *a)
     return true;
 }
 
-/* To the process that serves the client; that may be the server itself. */
+/* Send a signal to the process that serves the client: the server itself, or a
+   process that it has started. */
 static bool do_signal_client(struct stage *s, const struct action *a)
 {
     char text[TEXT_BYTES];
@@ -209,7 +211,8 @@ static bool do_signal_client(struct stage *s, const struct action *a)
     return true;
 }
 
-/* The server ends, and all processes that it has started. */
+/* Wait for the end of the server, and of all processes that it has started;
+   then compare its status. */
 static bool do_expect_end(struct stage *s, const struct action *a)
 {
     if (!stage_await_end(s, s->timeout))
@@ -247,14 +250,14 @@ static bool measure(struct stage *s, double seconds, struct usage *usage)
     return true;
 }
 
-/* The server may still be at work for others; but soon there must be as long
-   a rest as the scene asks for. */
+/* Measure until the server used no CPU for as long as the scene says. It may
+   take a while: the server may have work left. */
 static bool do_idle(struct stage *s, const struct action *a)
 {
     struct usage used;
     char text[TEXT_BYTES];
     double end = now() + stage_within(s, IDLE_WITHIN);
-    if (!stage_pass(s, SETTLE_SECONDS))
+    if (!stage_pass(s, BEFORE_IDLE))
         return false;
     do {
         if (!measure(s, a->seconds, &used))
@@ -294,7 +297,7 @@ static bool do_memory(struct stage *s, const struct action *a, long memory)
     return screen_note(&s->screen, text) && checked(s);
 }
 
-/* idle, measure, memory: where /proc tells. */
+/* idle, measure, memory: if the system tells. */
 static bool do_measurement(struct stage *s, const struct action *a)
 {
     struct usage usage;
@@ -314,7 +317,7 @@ static bool do_wait(struct stage *s, const struct action *a)
 
 /* -------------------------------------------------------------- a client */
 
-/* Begin to connect; the log shows the client's name from now on. */
+/* Begin to connect. From now on the log shows the client's name. */
 static bool begin_connect(struct stage *s, size_t i)
 {
     struct peer *p = &s->peers.all[i];
@@ -393,7 +396,7 @@ static bool do_shut(struct stage *s, const struct action *a)
     return true;
 }
 
-/* close, reset */
+/* close and reset. */
 static bool do_leave(struct stage *s, const struct action *a)
 {
     bool resets = a->verb == RESET;
@@ -425,7 +428,7 @@ static bool draw_crowd_bytes(struct stage *s, const struct action *a,
                                                  &a->bytes));
 }
 
-/* N more clients connect, some at a time. */
+/* N more clients connect, AT_ONCE at a time. */
 static bool do_crowd(struct stage *s, const struct action *a)
 {
     char text[TEXT_BYTES];

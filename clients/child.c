@@ -15,9 +15,9 @@
 #include "proc.h"
 
 enum {
-    READ_BYTES = 16 * 1024, /* at once; as lines, they all fit into the log */
+    READ_BYTES = 16 * 1024, /* in one read(): less than LOG_LINES */
     MOST_ARGUMENTS = 80,    /* of a server under xray */
-    SOME_ORPHANS = 64,      /* get a signal at once */
+    SOME_ORPHANS = 64,      /* get a signal in one call */
 };
 
 static const double KILL_SECONDS = 2, LAST_WORDS_SECONDS = 0.1;
@@ -31,8 +31,9 @@ static void close_fd(int *fd)
 
 /* ------------------------------------------------------------- the guard */
 
-/* The guard: wait until play has closed its end of the pipe, then kill the
-   group that was named last; 0: none. */
+/* The guard waits until play has closed the other end of the pipe: play has
+   ended, perhaps by kill -9. Then the guard kills the process group that play
+   has named last; 0: none. */
 static _Noreturn void guard(int from_play)
 {
     pid_t group = 0, message;
@@ -67,7 +68,7 @@ bool child_prepare(struct child *c)
 {
     struct rlimit limit;
     c->output = c->keyboard = c->guard = -1;
-#ifdef __linux__ /* if play was born with children, nobody can tell whose */
+#ifdef __linux__ /* only if play has no other children: all are orphans then */
     c->adopts = waitpid(-1, NULL, WNOHANG) < 0 &&
                 prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
 #endif
@@ -80,7 +81,7 @@ bool child_prepare(struct child *c)
 
 /* ------------------------------------------------------------- the start */
 
-/* The same command, under xray: it keeps the pid, and all else. */
+/* Become the program under xray; the program gets the pid. */
 static void become_traced(const struct child *c, char **arguments)
 {
     char path[4096], xray[4096], dashes[] = "--";
@@ -93,9 +94,9 @@ static void become_traced(const struct child *c, char **arguments)
     execv(xray, longer);
 }
 
-/* In the new process: become the program. The process itself names its group
-   to the guard, so that no moment is unguarded. If it fails errno goes to
-   TROUBLE. */
+/* In the new process: become the program. Before, the process itself sends its
+   group to the guard: so at no moment there is a server without a guard. If
+   something fails, errno goes to the pipe TROUBLE. */
 static _Noreturn void become(const struct child *c, char **arguments,
                              long files, const int fds[3], int trouble)
 {
@@ -119,7 +120,7 @@ static _Noreturn void become(const struct child *c, char **arguments,
     _exit(write(trouble, &why, sizeof why) == sizeof why ? 126 : 127);
 }
 
-/* The process is there; has it become the program? */
+/* Has the new process become the program? Else its errno is in TROUBLE. */
 static bool has_become(struct child *c, int trouble, const char *program)
 {
     int why;
@@ -160,7 +161,7 @@ bool child_start(struct child *c, char **arguments, long files)
 
 /* --------------------------------------------------------------- its log */
 
-/* What is in PARTIAL becomes the newest line. */
+/* PARTIAL becomes the newest line. */
 static bool add_line(struct log *log)
 {
     char **slot = &log->lines[log->n % LOG_LINES];
@@ -174,7 +175,7 @@ static bool add_line(struct log *log)
     return true;
 }
 
-/* Take N bytes of output. A NUL becomes a space. False: no memory. */
+/* Add N bytes of output. A NUL becomes a space. False: no memory. */
 static bool log_add(struct log *log, const char *bytes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -188,7 +189,7 @@ static bool log_add(struct log *log, const char *bytes, size_t n)
     return true;
 }
 
-/* The output has ended: so has a line without newline. False: no memory. */
+/* The output has ended: so has a line without a newline. False: no memory. */
 static bool log_end(struct log *log)
 {
     return log->partial_size == 0 || add_line(log);

@@ -1,6 +1,6 @@
 /*
- * child: the server process of a scene: start it, read its output, signal it,
- * its log, signals, and its end with all that it has started. Below it: proc,
+ * child: the server process of a scene: its start, its output (the log),
+ * signals, and the end of it and of all that it has started. Below it: proc,
  * common.
  *
  * The server leads a process group of its own. However play ends, the server
@@ -16,8 +16,8 @@
 #include <sys/types.h>
 #include "common.h"
 
-/* Its log: the last lines that it has printed. A line has a number that grows
-   for ever: 0 is the first one of the first server, n - 1 the newest. */
+/* The log: the last lines that servers have printed. Each has a number: 0 is
+   the first line of the first server, n - 1 is the newest line. */
 enum {
     LOG_LINES = 32768,     /* are kept; older ones are forgotten */
     LOG_LINE_BYTES = 1000, /* at most in a line; a longer one becomes two */
@@ -27,31 +27,31 @@ struct log {
     char *lines[LOG_LINES];  /* line i is at i % LOG_LINES */
     double times[LOG_LINES]; /* when it was read; see now() */
     size_t n;                /* lines so far */
-    size_t first;            /* line of the server that runs now */
-    char partial[LOG_LINE_BYTES + 1]; /* a line without its newline yet */
+    size_t first;            /* the first line of the server started last */
+    char partial[LOG_LINE_BYTES + 1]; /* a line whose newline is not there */
     size_t partial_size;
 };
 
 struct child {
-    const char *xray; /* NULL, or the program that shows system calls: the
-                         server is started under it (with the same pid) */
-    pid_t pid;        /* and its process group; 0: there is none */
-    bool ended;       /* by itself, with STATUS as waitpid(2) has it */
-    int status;
+    const char *xray; /* the caller sets it: NULL, or the path of xray, under
+                         which the server then runs (it keeps its pid) */
+    pid_t pid;        /* and process group; 0: there is no server */
+    bool ended;       /* by itself: it is reaped */
+    int status;       /* then; see waitpid(2) */
     int port;         /* 0: it has not said yet that it listens */
-    int output;       /* we read its stdout and stderr there; -1: the end */
-    int keyboard;     /* we write to its stdin there; -1: closed */
+    int output;       /* to read its stdout and stderr; -1: end of file */
+    int keyboard;     /* to write to its stdin; -1: closed */
     struct log log;
+    struct rlimit files; /* RLIMIT_NOFILE, as play was started with it */
     /* private: */
-    int guard;        /* a pipe: we tell the guard there which group it is */
+    int guard;        /* a pipe, to send the guard the number of the group */
     pid_t guard_pid;
-    bool adopts;      /* orphans of the server become children of ours */
-    struct rlimit files; /* that play was started with: RLIMIT_NOFILE */
+    bool adopts;      /* orphans of the server become children of play */
 };
 
-/* Start the guard, become the parent of the server's orphans, and raise our
-   own limit of open files. Call it once, before anything else here; *C is all
-   zero, except for xray. */
+/* Start the guard, become the parent of the server's orphans, and raise play's
+   own limit of open files. Call it once, before all else here; *C must be all
+   zero but for XRAY. */
 bool child_prepare(struct child *c);
 
 /* Start ARGUMENTS[0] with the rest of ARGUMENTS, up to a NULL. It may open
@@ -59,25 +59,25 @@ bool child_prepare(struct child *c);
    other server may be there. False: it cannot be started. */
 bool child_start(struct child *c, char **arguments, long files);
 
-/* Read what of the output is there, at most 16 KiB, into the log. PORT is set
-   by the first line with "listening on ADDRESS:PORT". False: no memory. */
+/* Read output that is there, at most 16 KiB, into the log. The first line with
+   "listening on ADDRESS:PORT" sets PORT. False: no memory. */
 bool child_read(struct child *c);
 
-/* Reap children that have ended. If the server has, ENDED is set. */
+/* Reap all children that have ended; ENDED if the server is among them. */
 void child_reap(struct child *c);
 
-/* The server may be ending: read its output until it has ended, but for 0.1 s
-   at most. */
+/* The server may be about to end: read its output until it has, for 0.1 s at
+   most. */
 void child_read_last_words(struct child *c);
 
-/* "exit status 3" or "killed by SIGTERM"; for one that has ended. */
+/* "exit status 3" or "killed by SIGTERM", if it has ended. */
 const char *child_how_it_ended(const struct child *c);
 
-/* Send a signal (0: none) to the server, to all of its process group, and to
-   its orphans. Has any such process been there? */
+/* Send a signal (0: none) to all processes of the server's group, and to its
+   orphans. Was there any such process? */
 bool child_signal_all(const struct child *c, int number);
 
-/* Kill all that is left of the server, and forget it: PID is 0 then. */
+/* Kill all these processes; PID is 0 then. */
 void child_kill(struct child *c);
 
 /* The end of play: child_kill(), and the guard ends. */

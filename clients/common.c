@@ -82,7 +82,7 @@ size_t bytes_slice(const struct bytes *b, size_t offset, char *to,
     return n;
 }
 
-/* One byte as C would write it in quotes. Returns how many it takes. */
+/* Write one byte as C does in quotes. Returns the length of that. */
 static size_t quote_byte(char *to, char byte)
 {
     static const char codes[] = "\a\b\t\n\v\f\r\"\\", names[] = "abtnvfr\"\\";

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 enum {
-    CHUNK = 64 * 1024,  /* bytes, of one recv() or send() */
-    SHOWN_BYTES = 200,  /* read where none are wanted: to be shown */
-    TEXT_BYTES = 120,   /* a text in a message */
+    CHUNK = 64 * 1024,  /* bytes in one recv() or send() */
+    SHOWN_BYTES = 200,  /* read where none is expected, for the message */
+    TEXT_BYTES = 120,   /* of bytes in a message; the rest is cut */
 };
 
 struct sending {
@@ -73,8 +73,8 @@ static int error_of(int fd)
     return error;
 }
 
-/* The client is connected, or connect() has failed with ERROR. After a reset
-   it has been connected: that shows when it reads. */
+/* connect() has ended, with ERROR; 0: the client is connected. If the server
+   has reset the connection already, the client notices when it reads. */
 static bool connected(struct peer *p, int error)
 {
     p->connecting = false;
@@ -108,8 +108,8 @@ bool peer_connect(struct peer *p, int port)
     return true;
 }
 
-/* Send of the first of PENDING what the kernel has room for. False: it has no
-   more room. An error is no matter here: it shows when the client reads. */
+/* Send some of the first of PENDING. False: the kernel has no room. After an
+   error we forget the bytes: the client notices when it reads. */
 static bool send_some(struct peer *p)
 {
     static char chunk[CHUNK];
@@ -182,8 +182,9 @@ static const char *text_of_awaited(const struct peer *p)
     }
 }
 
-/* fail(): what came is not what the client awaits: bytes that begin with GOOD
-   right ones; or (N is 0) the end of file; or (N < 0) the error of recv(). */
+/* fail(): what came is not what the client expects. N bytes came, of which the
+   first GOOD are right; or, if N is 0, the end of file came; or, if N is -1,
+   the error in errno. */
 static bool not_awaited(const struct peer *p, const char *came, ssize_t n,
                         size_t good)
 {
@@ -201,7 +202,7 @@ static bool not_awaited(const struct peer *p, const char *came, ssize_t n,
                 text);
 }
 
-/* N bytes CAME, of which the client has wanted these. */
+/* N bytes CAME, and the client WANTED N bytes: are they the same? */
 static bool compare(struct peer *p, const char *came, const char *wanted,
                     size_t n)
 {

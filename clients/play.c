@@ -14,16 +14,17 @@
  *     --server P  start P in the place of the scene's program (or $SERVER)
  *     --timeout S how long to wait for what is expected (5)
  *
- * FILE may be "-", standard input. What a scene can say stands in scene.md;
- * --help prints it in short. However play ends, also by kill -9, the server
- * and all processes of its group end with it.
+ * FILE may be "-", standard input. scene.md explains what a scene can say;
+ * --help prints the form of each action. The server and all processes of its
+ * group end when play ends, also by kill -9.
  *
- * Exit status: 0 all came as expected; 1 it did not, or the server could not
- * be started, or the screen not be written; 2 wrong usage, or a mistake in
- * FILE, found before anything is started; 130 Ctrl-C (128 + the signal).
+ * Exit status: 0 all came as expected; 1 it did not, or the server did not
+ * start, or the output could not be written; 2 wrong usage, or a mistake in
+ * FILE (play reads all of it before it starts anything); 128 + N signal N
+ * ended play (130: Ctrl-C).
  *
- * Look at play_scene(): read (scene.h), then act (actions.h), one after the
- * other, on a stage (stage.h).
+ * Look at play_scene(), which does one action of the scene after the other;
+ * then at stage_turn() in stage.c, the loop.
  */
 #include <err.h>
 #include <errno.h>
@@ -38,8 +39,8 @@
 #include "actions.h"
 
 enum {
-    MOST_FDS = 256,      /* that we may have been started with */
-    LAST_LINES = 10,     /* of the log, shown when the scene fails */
+    MOST_FDS = 256,      /* fds above are not closed in the server */
+    LAST_LINES = 10,     /* of the log are printed when the scene fails */
     DEFAULT_TIMEOUT = 5, /* seconds */
 };
 
@@ -64,7 +65,7 @@ static _Noreturn void usage(FILE *to, int status)
               "or 1.5s):\n\n", to);
         scene_print_forms(to, "    ");
     }
-    fputs("clients/scene.md explains the words of a scene\n", to);
+    fputs("clients/scene.md explains each word of a scene\n", to);
     exit(status);
 }
 
@@ -130,7 +131,7 @@ static void prepare_fds(void)
         fd_close_on_exec(fd);
 }
 
-/* The path of xray, which lies beside play itself. */
+/* The path of xray, which is in the directory of play. */
 static const char *xray_beside(const char *play)
 {
     static char path[4096];
@@ -160,8 +161,8 @@ static bool set_stage(struct stage *s, const struct scene *scene,
 
 /* ------------------------------------------------------ time to read */
 
-/* For --step: until Enter is typed. At the end of the input *STEP is false:
-   no more of that. The log's lines have to wait. */
+/* For --step: wait until somebody types Enter. At the end of the input *STEP
+   becomes false: play does not wait again. */
 static bool wait_for_enter(struct stage *s, bool *step)
 {
     struct pollfd in = { STDIN_FILENO, POLLIN, 0 };
@@ -183,14 +184,14 @@ static bool wait_for_enter(struct stage *s, bool *step)
     return !screen->terminal || enter_is_seen || screen_print(screen, "\n");
 }
 
-/* Let SECONDS pass, or less: until Enter is typed. */
+/* Let SECONDS pass, or less: until somebody types Enter. */
 static bool let_read(struct stage *s, double seconds)
 {
     struct pollfd in = { STDIN_FILENO, POLLIN, 0 };
     double end = now() + seconds;
     char c = 0;
     if (tcgetpgrp(STDIN_FILENO) != getpgrp())
-        in.fd = -1; /* nobody types here, and a read() would stop us */
+        in.fd = -1; /* not our terminal now: read() would stop play */
     while (c != '\n' && now() < end) {
         if (!stage_turn(s, 0.05))
             return false;
@@ -200,8 +201,8 @@ static bool let_read(struct stage *s, double seconds)
     return true;
 }
 
-/* Seconds to read a text: for three words (or nine Chinese characters) one
-   second or so, if the pace is 0.8. */
+/* Seconds to read a text: at a pace of 0.8 one second for three words, or for
+   nine Chinese characters. */
 static double reading_time(const struct stage *s, const char *text)
 {
     return s->pace * (2 + 0.4 * screen_columns(text) / 6);
@@ -224,7 +225,7 @@ static bool play_action(struct stage *s, const struct action *a, bool *step)
     return true;
 }
 
-/* No client got more than it expected, and the server ends as it should. */
+/* Check that no client got more than it expected, and end the server. */
 static bool end_scene(struct stage *s)
 {
     for (size_t i = 0; i < s->peers.n; i++)
@@ -233,7 +234,7 @@ static bool end_scene(struct stage *s)
     return s->child.pid == 0 || stage_end_server(s);
 }
 
-/* The last line. A scene that checks nothing is no success. */
+/* Print the last line. A scene that checks nothing is no success. */
 static bool show_verdict(struct stage *s)
 {
     struct screen *screen = &s->screen;
@@ -252,7 +253,7 @@ static bool show_verdict(struct stage *s)
                         s->n_checks == 1 ? "check" : "checks", seconds);
 }
 
-/* Play all of it. False: it has failed, at *AT. */
+/* Play all of the scene. False: it failed at *AT. */
 static bool play_scene(struct stage *s, bool step, const struct action **at)
 {
     static struct action end = { .source = "(the end of the scene)" };
@@ -273,7 +274,7 @@ static bool play_scene(struct stage *s, bool step, const struct action **at)
 
 /* ------------------------------------------------------------ how it ends */
 
-/* On standard error: where the scene has failed, what was wanted and what
+/* Print on standard error where the scene failed, what was wanted and what
    came, how the server ended, and the last lines of its log. */
 static void report(struct stage *s, const struct action *at)
 {
@@ -295,15 +296,15 @@ static void report(struct stage *s, const struct action *at)
         fprintf(stderr, "    %s\n", screen_text(screen, log_line(log, i)));
 }
 
-/* The scene has failed: say why, but nothing if the reader of our output has
-   gone (head, less). Returns the exit status. */
+/* Print why the scene failed. If nobody reads our output any more (head, less)
+   print nothing. Returns the exit status. */
 static int say_why(struct stage *s, const struct action *at)
 {
     char why[FAILURE_BYTES];
     int number = stage_ending();
     if (number != 0) {
         bool any = s->child.pid != 0;
-        child_kill(&s->child); /* before anything that may wait */
+        child_kill(&s->child); /* first: the next call may wait */
         fprintf(stderr, "\nplay: %s%s\n", signal_name(number),
                 any ? "; the server is ended" : "");
         return 128 + number;
@@ -323,7 +324,7 @@ static int say_why(struct stage *s, const struct action *at)
 
 int main(int argc, char **argv)
 {
-    static struct stage stage; /* the program has one, of 2 MB */
+    static struct stage stage; /* static, as it has 2 MB */
     static struct scene scene;
     const struct action *at;
     prepare_fds();
@@ -336,9 +337,9 @@ int main(int argc, char **argv)
         errx(1, "%s", failure());
     int status = play_scene(&stage, o.step, &at) ? 0 : say_why(&stage, at);
     child_finish(&stage.child);
-    if (status > 128) { /* die by the signal: a shell's loop ends, too */
+    if (status > 128) { /* end by the signal: then a shell's loop ends, too */
         signal(status - 128, SIG_DFL);
         raise(status - 128);
     }
-    _exit(status); /* nothing is left to be written, or it cannot be */
+    _exit(status); /* all is written, or cannot be: exit() would try again */
 }

@@ -8,20 +8,20 @@
 
 enum { MOST_NAME = 23 }; /* bytes of a client's name */
 
-/* What is there at the line that is being read. */
+/* What a client is at the line that the parser has reached. */
 struct client_state {
     bool connected;
     bool shut;      /* it sends no more */
-    bool over;      /* the server has closed, or ended: it may connect anew */
-    int since_line; /* it is connected */
+    bool over;      /* the server has closed the connection, or has ended */
+    int since_line; /* of its connect */
 };
 
 struct parser {
     struct scene *scene;
     struct words words;
-    bool server, log, keyboard, crowd; /* are there */
-    int limit_line;                    /* of a limit without a server yet */
-    struct client_state *clients;      /* as scene->clients */
+    bool server, log, keyboard, crowd; /* exist at this line */
+    int limit_line;                    /* of a limit with no server yet */
+    struct client_state *clients;      /* in the order of scene->clients */
 };
 
 /* An action's form, and the function that reads what follows its word. */
@@ -32,7 +32,7 @@ struct form {
     bool (*parse)(struct parser *, struct action *);
 };
 
-/* A new action at the end of the scene; NULL: no memory. */
+/* Add an action at the end of the scene; NULL: no memory. */
 static struct action *add_action(struct parser *p, const char *source,
                                  bool joined)
 {
@@ -48,7 +48,7 @@ static struct action *add_action(struct parser *p, const char *source,
     return &s->actions[s->n_actions++];
 }
 
-/* The index of the client with this name, which may be a new one. */
+/* Find the client with this name, or add it: *INDEX. */
 static bool find_client(struct parser *p, const char *name, size_t *index)
 {
     struct scene *s = p->scene;
@@ -164,14 +164,14 @@ static const struct form client_forms[] = {
 static bool parse_crowd_action(struct parser *p, struct action *a)
 {
     struct words *w = &p->words;
-    const char *word;
     if (words_number_is_next(w)) {
         a->verb = CROWD;
         p->crowd = true;
         return need(p, p->server, "server") &&
                words_want_number(w, "N", 1, MOST_NUMBER, &a->number);
     }
-    if (!words_want(w, "what the crowd does", &word))
+    const char *word = words_want(w, "what the crowd does");
+    if (word == NULL)
         return false;
     a->verb = strcmp(word, "send") == 0   ? CROWD_SEND
             : strcmp(word, "expect") == 0 ? CROWD_EXPECT
@@ -233,7 +233,8 @@ static bool parse_server(struct parser *p, struct action *a)
 
 static bool parse_run(struct parser *p, struct action *a)
 {
-    return words_want(&p->words, "PROGRAM", &a->text) && parse_server(p, a);
+    a->text = words_want(&p->words, "PROGRAM");
+    return a->text != NULL && parse_server(p, a);
 }
 
 static bool parse_limit(struct parser *p, struct action *a)
@@ -256,8 +257,10 @@ static bool parse_type(struct parser *p, struct action *a)
 static bool parse_see(struct parser *p, struct action *a)
 {
     char why[200];
-    if (!need(p, p->log, "log") ||
-        !words_want(&p->words, "\"REGEX\"", &a->text))
+    if (!need(p, p->log, "log"))
+        return false;
+    a->text = words_want(&p->words, "\"REGEX\"");
+    if (a->text == NULL)
         return false;
     int error = regcomp(&a->regex, a->text, REG_EXTENDED | REG_NOSUB);
     if (error == 0)
@@ -356,7 +359,7 @@ static const struct form *find_form(const struct form *all, size_t n,
     return NULL;
 }
 
-/* No such word: say which there are. */
+/* There is no such word: name those that there are. */
 static bool unknown_word(struct parser *p, const char *what, const char *word,
                          const struct form *all, size_t n)
 {
@@ -366,11 +369,11 @@ static bool unknown_word(struct parser *p, const char *what, const char *word,
     return words_mistake(&p->words, "'%s' is no %s: %s", word, what, list);
 }
 
-/* An action of a client, whose name is read. */
+/* Read an action of a client; its name has been read. */
 static bool parse_client(struct parser *p, struct action *a)
 {
-    const char *word;
-    if (!words_want(&p->words, "what the client does", &word))
+    const char *word = words_want(&p->words, "what the client does");
+    if (word == NULL)
         return false;
     const struct form *form = find_form(client_forms, CLIENT_FORMS, word);
     if (form == NULL)
@@ -386,8 +389,8 @@ static bool parse_client(struct parser *p, struct action *a)
 
 static bool parse_action(struct parser *p, struct action *a)
 {
-    const char *word;
-    if (!words_want(&p->words, "an action", &word))
+    const char *word = words_want(&p->words, "an action");
+    if (word == NULL)
         return false;
     if (isupper((unsigned char)word[0]))
         return find_client(p, word, &a->client) && parse_client(p, a);
@@ -408,7 +411,7 @@ static bool is_sentence(const char *s)
            !isalnum((unsigned char)s[3]);
 }
 
-/* The action at *S, which moves on behind it. */
+/* Read the action at *S; *S moves on behind it. */
 static bool parse_one(struct parser *p, const char **s, bool joined)
 {
     struct words *w = &p->words;
@@ -427,7 +430,7 @@ static bool parse_one(struct parser *p, const char **s, bool joined)
                                           w->all[w->at].text);
 }
 
-/* A line of the scene: nothing, one action, or several with ';' between. */
+/* Read a line: nothing, one action, or several with ';' between them. */
 static bool parse_line(struct parser *p, char *line)
 {
     bool joined = false;

@@ -13,19 +13,20 @@
 #include <wchar.h>
 
 enum {
-    FIRST_LINES = 6,    /* of the log are drawn at once after an action; */
-    LAST_LINES = 4,     /* of the others, the last before the next action */
-    WITH_CALLS = 4,     /* times as many of both, with xray's lines */
-    TIME_COLUMNS = 7,   /* of the time, and a space */
-    MOST_COLUMNS = 120, /* are used */
-    NO_TERMINAL = 100,  /* columns where nobody tells how many there are */
-    LEAST_SERVER = 18,  /* columns of the server's lane */
-    LEAST_CLIENT = 12,  /* columns beside a client's name */
-    ESCAPED = 4,        /* columns of \xHH */
+    FIRST_LINES = 6,    /* of the log are drawn at once, after an action */
+    LAST_LINES = 4,     /* of the other lines, before the next action */
+    WITH_CALLS = 4,     /* times as many, if there are lines of xray */
+    TIME_COLUMNS = 7,   /* for the time and a space */
+    MOST_COLUMNS = 120, /* of a wider terminal are used */
+    NO_TERMINAL = 100,  /* columns, in a file or a pipe */
+    LEAST_SERVER = 18,  /* columns for the server's lane */
+    LEAST_CLIENT = 12,  /* columns for the text beside a client's name */
+    ESCAPED = 4,        /* bytes of \xHH */
     DRAWN_BYTES = LOG_LINE_BYTES * ESCAPED,
 };
 
-/* Of middle brightness, for dark and for light screens. */
+/* The clients' colours are of middle brightness: they can be read on a dark
+   screen and on a light one. */
 static const char *const codes[] = {
     [PLAIN] = "\033[0m",
     [BOLD] = "\033[1m",
@@ -64,10 +65,10 @@ static bool is_one_of(const char *list, const char *s, size_t length)
     return memmem(list, strlen(list), s, length) != NULL;
 }
 
-/* How many bytes of S to put into ROOM columns, one character at least; *USED
-   are the columns that they take. The break is at a space if there is one, or
-   beside a Chinese character; but a closing mark does not begin a line, and
-   an opening mark does not end one. */
+/* How many bytes of S fit into ROOM columns (one character at least); *USED is
+   the number of columns that they take. A line ends at a space, or beside a
+   Chinese character; but no line begins with a closing mark or ends with an
+   opening one. */
 static size_t fit(const char *s, int room, int *used)
 {
     static const char closing[] = ",.;:?!)，。、；：？！）》」』”’…";
@@ -94,7 +95,8 @@ static size_t fit(const char *s, int room, int *used)
 
 /* --------------------------------------------------------- the beginning */
 
-/* How wide all is, and the clients' lane, with room for their names. */
+/* Set the width of the screen, and that of the clients' lane, which has room
+   for their names. */
 static void divide(struct screen *s, char *const *names, size_t n)
 {
     struct winsize size;
@@ -138,7 +140,7 @@ const char *screen_style(const struct screen *s, enum style style)
     return s->colours ? codes[style] : "";
 }
 
-/* What has been drawn so far must be seen now. */
+/* Write what has been drawn so far. */
 static bool flush(struct screen *s)
 {
     if (!ferror(stdout) && fflush(stdout) == 0)
@@ -156,7 +158,7 @@ static void repeat(const char *text, int times)
         fputs(text, stdout);
 }
 
-/* N bytes of TEXT in a style. */
+/* Draw N bytes of TEXT in a style. */
 static void put(const struct screen *s, enum style style, const char *text,
                 int n)
 {
@@ -164,7 +166,7 @@ static void put(const struct screen *s, enum style style, const char *text,
            screen_style(s, PLAIN));
 }
 
-/* The time AT, or (it is 0) room for it. */
+/* Draw the time AT; or, if that is 0, leave its place empty. */
 static void put_time(const struct screen *s, double at)
 {
     if (at > 0)
@@ -180,7 +182,7 @@ static void put_bar(const struct screen *s)
     put(s, DIM, bar, (int)strlen(bar));
 }
 
-/* From the text to the server's lane, or from there to the text. */
+/* Draw an arrow from the text to the server's lane, or the other way. */
 static void put_arrow(const struct screen *s, enum arrow arrow, int length)
 {
     const char *line = s->utf8 ? "─" : "-";
@@ -198,7 +200,7 @@ static void put_arrow(const struct screen *s, enum arrow arrow, int length)
     fputs(screen_style(s, PLAIN), stdout);
 }
 
-/* What stands left of the server's lane. */
+/* Draw what is on the left of the server's lane. */
 static void begin_server_lane(const struct screen *s, double at)
 {
     put_time(s, at);
@@ -214,8 +216,7 @@ static int server_columns(const struct screen *s)
 
 /* ------------------------------------------------------ the server's lane */
 
-/* A text to draw: with the style of each byte, or PLAIN, that is the text's
-   own. */
+/* A text, and a style for each byte; PLAIN is the style of the whole text. */
 struct drawing {
     char text[DRAWN_BYTES + 1];
     unsigned char styles[DRAWN_BYTES + 1];
@@ -235,7 +236,7 @@ static const struct label *label_at(const struct screen *s, const char *line,
     return &s->labels[port];
 }
 
-/* A line of the log made fit to be drawn. */
+/* A line of the log, with names for addresses and \xHH for what is no text. */
 static const struct drawing *translate(const struct screen *s,
                                        const char *line)
 {
@@ -263,8 +264,8 @@ const char *screen_text(const struct screen *s, const char *line)
     return translate(s, line)->text;
 }
 
-/* N bytes in a style, but those with another style (STYLES: NULL or one for
-   each byte) in that. */
+/* Draw N bytes in STYLE, but those with a style of their own (in STYLES, if it
+   is not NULL) in that one. */
 static void put_drawing(const struct screen *s, const char *text,
                         const unsigned char *styles, size_t n,
                         enum style style)
@@ -281,7 +282,7 @@ static void put_drawing(const struct screen *s, const char *text,
     fputs(screen_style(s, PLAIN), stdout);
 }
 
-/* The end of a line: the LENGTH bytes of PLACE after INDENT columns. */
+/* Draw the end of a line: LENGTH bytes of PLACE, INDENT columns away. */
 static void put_place(const struct screen *s, int indent, const char *place,
                       int length)
 {
@@ -292,8 +293,8 @@ static void put_place(const struct screen *s, int indent, const char *place,
     putchar('\n');
 }
 
-/* A text in the server's lane, and at the right edge the LENGTH bytes of
-   PLACE, or below where there is no room beside. */
+/* Draw a text in the server's lane, and LENGTH bytes of PLACE at the right
+   edge; or, if there is no room for that, in a line below. */
 static void draw_server(const struct screen *s, double at, const char *text,
                         const unsigned char *styles, enum style style,
                         const char *place, int length)
@@ -317,8 +318,8 @@ static void draw_server(const struct screen *s, double at, const char *text,
     }
 }
 
-/* "FILE:LINE: TEXT": the length of FILE:LINE, or 0 if it is none (but an
-   ADDRESS:PORT, say). */
+/* The length of FILE:LINE, if the line is "FILE:LINE: TEXT"; else 0. (An
+   ADDRESS:PORT is no FILE:LINE.) */
 static int place_in(const char *line)
 {
     int n = (int)strcspn(line, ": ");
@@ -328,8 +329,8 @@ static int place_in(const char *line)
     return is ? n + 1 + digits : 0;
 }
 
-/* "xray TIME ms: TEXT", a line of clients/xray: the length of all before
-   TEXT; else 0. */
+/* The length of all before TEXT, if the line is xray's "xray TIME ms: TEXT";
+   else 0. */
 static int length_before_call(const struct screen *s, const char *line)
 {
     int n = 0;
@@ -343,7 +344,8 @@ bool screen_is_call(const struct screen *s, const char *line)
     return length_before_call(s, line) > 0;
 }
 
-/* A line of the log: a text and the place that printed it, or a call. */
+/* Draw line I of the log: a text and the place that printed it, or a system
+   call. */
 static void draw_log_line(const struct screen *s, size_t i)
 {
     const char *line = log_line(s->log, i);
@@ -358,7 +360,7 @@ static void draw_log_line(const struct screen *s, size_t i)
     }
     while ((room < 60 || place > room - 30) &&
            memchr(line, '/', (size_t)place) != NULL) {
-        place--; /* on a narrow screen the file's own name must do */
+        place--; /* no room for the directory's name */
         line++;
     }
     draw_server(s, log_time(s->log, i), d->text, d->styles, PLAIN, line,
@@ -411,10 +413,11 @@ bool screen_note(struct screen *s, const char *text)
 
 /* ----------------------------------------------------- the clients' lane */
 
-bool screen_client(struct screen *s, struct label who, enum arrow arrow,
+bool screen_client(struct screen *s, struct label client, enum arrow arrow,
                    const char *text)
 {
-    int name = (int)strlen(who.name), indent = screen_columns(who.name) + 1;
+    int name = (int)strlen(client.name);
+    int indent = screen_columns(client.name) + 1;
     double at = now();
     if (!screen_held_back(s))
         return false;
@@ -422,7 +425,7 @@ bool screen_client(struct screen *s, struct label who, enum arrow arrow,
         int used;
         size_t n = fit(text, s->lane - indent, &used);
         put_time(s, at);
-        put(s, who.style, who.name, first ? name : 0);
+        put(s, client.style, client.name, first ? name : 0);
         repeat(" ", first ? 1 : indent);
         printf("%.*s", (int)n, text);
         put_arrow(s, text[n] == '\0' ? arrow : NO_ARROW,

@@ -8,13 +8,14 @@
 #include "proc.h"
 
 enum {
-    QUIET_MS = 3,        /* without a line of the log: it is quiet */
-    QUIET_PACED_MS = 25, /* ... when somebody watches */
-    FIRST_PEER = 2,      /* in fds, after the signals and the log */
+    QUIET_MS = 3,        /* without a new line: the server prints no more */
+    QUIET_PACED_MS = 25, /* the same, when somebody watches */
+    FIRST_PEER = 2,      /* in fds: the index after the signals and the log */
 };
 
+/* A signal handler gets no pointer, so these are the program's. */
 static int signals[2]; /* a pipe: the handler writes, the loop reads */
-static int ending;     /* see stage_ending() */
+static int ending;     /* what stage_ending() returns */
 
 /* --------------------------------------------------------------- signals */
 
@@ -23,7 +24,7 @@ static void note_signal(int number)
     int saved = errno;
     unsigned char byte = (unsigned char)number;
     if (write(signals[1], &byte, 1) < 0) {
-        /* the pipe is full: the loop will wake up all the same */
+        /* The pipe is full, so the loop wakes anyway. */
     }
     errno = saved;
 }
@@ -55,7 +56,8 @@ int stage_ending(void)
 
 /* -------------------------------------------------------------- one turn */
 
-/* Fill FDS and WHOSE: for each fd the client. Returns how many; 0: fail(). */
+/* Fill FDS with the fds to wait for, and WHOSE with their clients. Returns how
+   many there are; 0: no memory. */
 static nfds_t gather(struct stage *s)
 {
     size_t most = FIRST_PEER + s->peers.n;
@@ -102,7 +104,7 @@ bool stage_turn(struct stage *s, double seconds)
     return true;
 }
 
-/* --------------------------------------------------------- turn and turn */
+/* ---------------------------------------------------------- many turns */
 
 bool stage_pass(struct stage *s, double seconds)
 {
@@ -129,7 +131,7 @@ bool stage_await_peers(struct stage *s, double seconds)
 {
     double end = now() + seconds;
     size_t i = 0;
-    for (;;) { /* a client that waits for nothing does not begin to wait */
+    for (;;) { /* meanwhile no client begins to wait, so I never goes back */
         while (i < s->peers.n && !peer_waits(&s->peers.all[i]))
             i++;
         if (i == s->peers.n)

@@ -1,4 +1,4 @@
-/* words: a line of a scene, taken apart. See words.h. */
+/* words: the words of an action in a scene. See words.h. */
 #include "words.h"
 #include <ctype.h>
 #include <errno.h>
@@ -23,7 +23,7 @@ bool words_mistake(const struct words *w, const char *format, ...)
     return fail("%s:%d: %s", w->file, w->line, text);
 }
 
-/* One byte of a quoted text, at *S, which moves on. */
+/* Read one byte of a quoted text at *S; *S moves on behind it. */
 static bool read_byte(struct words *w, const char **s, char *byte)
 {
     static const char names[] = "abefnrtv'\"?\\";
@@ -49,7 +49,7 @@ static bool read_byte(struct words *w, const char **s, char *byte)
     return true;
 }
 
-/* The word at *S, which moves on behind it. */
+/* Read the word at *S; *S moves on behind it. */
 static bool read_word(struct words *w, const char **s)
 {
     struct word *word = &w->all[w->n];
@@ -100,21 +100,21 @@ bool words_number_is_next(const struct words *w)
            isdigit((unsigned char)w->all[w->at].text[0]);
 }
 
-bool words_want(struct words *w, const char *what, const char **text)
+const char *words_want(struct words *w, const char *what)
 {
-    if (w->at == w->n)
-        return words_mistake(w, "%s is missing at the end", what);
-    *text = w->all[w->at++].text;
-    return true;
+    if (w->at < w->n)
+        return w->all[w->at++].text;
+    words_mistake(w, "%s is missing at the end", what);
+    return NULL;
 }
 
 bool words_want_number(struct words *w, const char *what, long least,
                        long most, long *number)
 {
-    const char *text;
-    char *end = NULL;
+    char *end;
     bool is = words_number_is_next(w);
-    if (!words_want(w, what, &text))
+    const char *text = words_want(w, what);
+    if (text == NULL)
         return false;
     errno = 0;
     *number = strtol(text, &end, 10);
@@ -132,9 +132,9 @@ bool words_want_number(struct words *w, const char *what, long least,
 
 bool words_want_time(struct words *w, double *seconds)
 {
-    const char *text;
     char *unit;
-    if (!words_want(w, "a time (300ms, 1.5s)", &text))
+    const char *text = words_want(w, "a time (300ms, 1.5s)");
+    if (text == NULL)
         return false;
     *seconds = strtod(text, &unit);
     if (unit == text || (strcmp(unit, "ms") != 0 && strcmp(unit, "s") != 0))
@@ -150,10 +150,11 @@ bool words_want_bytes(struct words *w, struct bytes *bytes)
 {
     long times = 1;
     bool counted = words_number_is_next(w);
-    const char *text;
     if (counted && !words_want_number(w, "N", 1, MOST_NUMBER, &times))
         return false;
-    if (!words_want(w, counted ? "the text after N" : "\"text\"", &text))
+    const char *text = words_want(w, counted ? "the text after N"
+                                             : "\"text\"");
+    if (text == NULL)
         return false;
     const struct word *word = &w->all[w->at - 1];
     if (word->length == 0)
@@ -167,8 +168,8 @@ bool words_want_bytes(struct words *w, struct bytes *bytes)
 
 bool words_want_signal(struct words *w, long *number)
 {
-    const char *name;
-    if (!words_want(w, "the name of a signal", &name))
+    const char *name = words_want(w, "the name of a signal");
+    if (name == NULL)
         return false;
     *number = signal_number(name);
     return *number != 0 ||

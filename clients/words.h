@@ -1,9 +1,9 @@
 /*
- * words: a line of a scene, taken apart: its words, and what a word can be
- * (a number, a time, bytes, a signal). Below it: common.
+ * words: the words of an action in a scene, and what a word can be: a number,
+ * a time, bytes, a signal. Below it: common.
  *
- * Each function that wants something returns false after words_mistake(),
- * which says where, and which word is wrong.
+ * A function words_want...() reads the next word (or two). It returns false or
+ * NULL, after words_mistake(), if the word is missing or wrong.
  */
 #ifndef WORDS_H
 #define WORDS_H
@@ -19,49 +19,50 @@ enum {
 };
 
 struct word {
-    char *text;    /* ends with a NUL, and may have some inside */
-    size_t length; /* of text */
-    bool quoted;   /* it stood in "", and its escapes are bytes now */
+    char *text;    /* ends with a NUL; a quoted one may have others inside */
+    size_t length; /* bytes of it */
+    bool quoted;   /* it stood in quotes; escapes are bytes now */
 };
 
 struct words {
-    const char *file; /* both for messages */
+    const char *file; /* for messages, as the next two */
     int line;
-    const char *form; /* how the action is to be written; NULL: not known */
+    const char *form; /* how to write this action; NULL: not known yet */
     struct word all[MOST_WORDS];
     size_t n;
     size_t at; /* the next to be read */
 };
 
-/* Keep the text of a mistake, "FILE:LINE: TEXT", for failure(); with the form,
-   if it is known. Control bytes become '?'. Returns false. */
+/* fail("FILE:LINE: TEXT; the form is: FORM"), without control characters.
+   Returns false. */
 bool words_mistake(const struct words *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Take *S apart, up to its end, a '#' or a ';' outside of quotes, and set *S
-   to that. The words' memory is kept until the program ends. */
+/* Read the words at *S, up to a '#', a ';' or the end; *S moves on to there.
+   Nobody frees the words: the scene's actions point to them. */
 bool words_split(struct words *w, const char **s);
 
-/* Is the next word this one, and not quoted? Then it is read. */
+/* If the next word is this one (and not in quotes), read it. */
 bool words_next_is(struct words *w, const char *text);
 
-/* Is the next word a number (or something that begins like one)? */
+/* Does the next word begin with a digit (and not in quotes)? */
 bool words_number_is_next(const struct words *w);
 
-/* Read a word; WHAT it is, for the mistake that it is missing. */
-bool words_want(struct words *w, const char *what, const char **text);
+/* Read a word, and return its text; NULL if there is none (a message calls it
+   WHAT). */
+const char *words_want(struct words *w, const char *what);
 
-/* Read a whole number from LEAST to MOST. */
+/* Read a whole number from LEAST to MOST. A message calls it WHAT. */
 bool words_want_number(struct words *w, const char *what, long least,
                        long most, long *number);
 
-/* Read a time, 300ms or 1.5s. */
+/* Read a time: 300ms or 1.5s. */
 bool words_want_time(struct words *w, double *seconds);
 
 /* Read bytes: "text", or N "text", or N text. */
 bool words_want_bytes(struct words *w, struct bytes *bytes);
 
-/* Read the name of a signal, as TERM. */
+/* Read the name of a signal: TERM. */
 bool words_want_signal(struct words *w, long *number);
 
 #endif
