@@ -1,122 +1,131 @@
 /*
- * selector: who of many is ready? One interface over epoll, kqueue, poll and
- * select, after the module selectors of Python (the notes: selectors 模块).
+ * selector: which of many fds are ready? One interface over epoll, kqueue,
+ * poll and select, like Python's module selectors (the notes: selectors 模块).
  *
- *     static void hear(const struct selector_key *key, int ready)
+ *     static void on_readable(const struct selector_key *key, int ready)
  *     {
- *         ... recv(key->fd, ...), for there is something to receive ...
+ *         ... recv(key->fd, ...): there is something to receive ...
  *     }
  *
  *     struct selector *selector = selector_open(NULL);
- *     selector_register(selector, fd, SELECTOR_READ, hear, NULL);
+ *     selector_register(selector, fd, SELECTOR_READ, on_readable, NULL);
  *     for (;;) {
  *         struct selector_key key;
  *         int ready;
  *         if (selector_select(selector, -1) < 0)
- *             err(1, "select");
+ *             err(1, "selector_select");
  *         while ((ready = selector_next(selector, &key)) != 0)
  *             key.callback(&key, ready);
  *     }
  *
- * A selector tells of a state as long as it lasts (level-triggered): what a
- * callback leaves unread is told again by the next selector_select(). What is
- * told was so when that one looked; other callbacks have been called since, so
- * let the fds be non-blocking (O_NONBLOCK).
+ * A selector is level-triggered: it reports an fd as long as the fd is ready.
+ * What a callback leaves unread, the next selector_select() reports again.
+ * The fd was ready when selector_select() looked. Other callbacks have run
+ * since then, so use non-blocking fds (O_NONBLOCK).
  *
- * A callback may do anything to any fd: register, modify, unregister and close
- * it, select anew; also to one that is ready and has not had its turn. Once
- * unregistered, an fd gets no more turns; and if its number is given to
- * another file and registered again before the turn would have come, the new
- * owner does not get what was meant for the old one. It may not close the
- * selector whose loop it is called from, unless that loop then ends.
+ * A callback may register, modify, unregister and close any fd, and may call
+ * selector_select(). This includes an fd that is ready and has not had its
+ * turn: after selector_unregister(), selector_next() does not return it. If
+ * the kernel then gives its number to another file, and the program registers
+ * that, the new file does not get the events of the old one. A callback may
+ * close the selector only if the loop that called it then ends.
  *
- * First unregister an fd, then close it. The selector cannot see a close():
- * the number stays registered (EEXIST), and what the next selector_select()
- * makes of it differs. epoll and kqueue do not mention it, poll says that it
- * is ready, select fails (EBADF). And epoll watches the file, not the number:
- * as long as a dup() or a child has it open, epoll goes on about it, even after
- * selector_unregister(): selector_select() returns at once, again and again,
- * and who gets the number gets its events.
+ * First unregister an fd, then close it. The selector cannot see a close(2).
+ * The number stays registered (EEXIST), and the backends differ in what the
+ * next selector_select() does: epoll and kqueue do not report the fd, poll
+ * reports that it is ready, select fails (EBADF). Also, epoll watches the open
+ * file, not the number: as long as a dup(2) or a child process has the file
+ * open, epoll reports it, even after selector_unregister(). Then
+ * selector_select() returns at once, again and again, and a new file with the
+ * same number gets these events.
  *
- * A selector belongs to one thread, and to the process that has opened it: a
- * child of fork() opens its own.
+ * A selector belongs to one thread, and to the process that opened it: a child
+ * of fork(2) opens its own.
  *
- * What returns int returns -1 where it fails, with the reason in errno; then
- * all registrations are as before. See also: epoll(7), poll(2), select(2), and
- * kqueue(2) where it is; Stevens, UNIX Network Programming 1, chapter 6.
+ * Each function that returns int returns -1 after an error, and sets errno;
+ * then all registrations are as they were before. See also: epoll(7), poll(2),
+ * select(2), and kqueue(2) where it exists; Stevens, UNIX Network Programming
+ * 1, chapter 6.
  */
 #ifndef SELECTOR_H
 #define SELECTOR_H
 
 enum {
-    SELECTOR_READ = 1,  /* recv(), accept(), read() would not wait */
-    SELECTOR_WRITE = 2, /* send(), write() would not wait; connect() is done */
+    SELECTOR_READ = 1,  /* recv(), accept() or read() would not block */
+    SELECTOR_WRITE = 2, /* send() or write() would not block; connect() has
+                           ended, with success or with an error */
 };
 
 struct selector;
 struct selector_key;
 
-/* What to do when it is ready, for READ, WRITE or both. The key is the
-   caller's own copy: it stays as it is, whatever becomes of the fd. */
+/* The function to call when the fd is ready. ready is SELECTOR_READ,
+   SELECTOR_WRITE or both. The key is a copy: it does not change while the
+   callback runs, whatever the callback does with the fd. */
 typedef void selector_callback(const struct selector_key *key, int ready);
 
 struct selector_key { /* a registration */
     int fd;
-    int events;                  /* what it waits for; 0: nothing, for now */
-    selector_callback *callback; /* not called by the selector: see above */
-    void *data;                  /* the caller's, untouched */
+    int events;                  /* what to watch it for; 0: nothing now */
+    selector_callback *callback; /* the loop above calls it */
+    void *data;                  /* yours: the selector only keeps it */
 };
 
-/* The name of a backend that was built in: 0 is the best, 1 the next, and so
-   on; NULL: there are no more. They are epoll, kqueue, poll, select, in this
-   order, where the system has them. */
+/* The name of a backend that this program has: rank 0 is the best one, 1 the
+   next, and so on. NULL: there is no backend of this rank. The order is epoll,
+   kqueue, poll, select; the ones that the system lacks are left out. */
 const char *selector_backend_at(int rank);
 
-/* Open a selector with this backend, or, for NULL, the best that the kernel
-   is willing to open. Returns NULL where that fails. Errors: EINVAL, there is
-   no backend of this name here; ENOMEM; and those of epoll_create1() and of
-   kqueue(), as EMFILE and ENOSYS. */
+/* Open a selector with the backend of this name; with NULL, the best one that
+   the kernel can open now. Returns NULL after an error, and sets errno:
+   EINVAL, there is no backend of this name; ENOMEM; or an error of
+   epoll_create1(2) or kqueue(2), such as EMFILE and ENOSYS. */
 struct selector *selector_open(const char *backend);
 
-/* The name of its backend. */
+/* The name of the backend. */
 const char *selector_backend(const struct selector *selector);
 
-/* Watch an fd from now on. (epoll and kqueue look from here on, the others
-   in selector_select(); as it is a state that is told, nothing gets lost.)
-   Errors: EEXIST, it is registered; EINVAL, events other than the two; EBADF,
-   it is not open; ERANGE, the backend is select and the fd not below
-   FD_SETSIZE; EPERM, the backend is epoll and the fd a regular file, a
-   directory or /dev/null, which has no such states (for poll and select they
-   are always ready; kqueue differs from system to system); ENOMEM; ENOSPC. */
+/* Watch fd for these events: SELECTOR_READ, SELECTOR_WRITE, both or 0. (epoll
+   and kqueue watch from now on, poll and select only in selector_select().
+   This makes no difference: an fd that became ready before is still ready.)
+   Errors: EEXIST, fd is registered already; EINVAL, other events; EBADF, fd
+   is not open; ENOMEM; ENOSPC, see epoll_ctl(2); ERANGE, the backend is select
+   and fd is not below FD_SETSIZE; EPERM, the backend is epoll and fd is a
+   regular file, a directory or /dev/null, which epoll cannot watch. (For poll
+   and select these are always ready. kqueue differs between systems.) */
 int selector_register(struct selector *selector, int fd, int events,
                       selector_callback *callback, void *data);
 
-/* Change what it waits for, and what is to be done then. It takes a system
-   call (epoll, kqueue) only where events differ from before. Events 0 keep
-   it registered, but not watched: nothing is told of it, not even an error.
-   Errors: ENOENT, it is not registered; else as selector_register(). */
+/* Change the events, the callback and the data of a registered fd. This makes
+   a system call only if the events differ, and none with poll and select.
+   With events 0 the fd stays registered, and selector_select() does not report
+   it, not even if its connection breaks.
+   Errors: ENOENT, fd is not registered; or as selector_register(). */
 int selector_modify(struct selector *selector, int fd, int events,
                     selector_callback *callback, void *data);
 
-/* Forget it; it stays open. Errors: ENOENT, it is not registered. */
+/* Stop watching fd, and forget its key. It stays open. Errors: ENOENT, fd is
+   not registered. */
 int selector_unregister(struct selector *selector, int fd);
 
-/* Sleep until an fd is ready or timeout_ms milliseconds are over (0: do not
-   wait; below 0: for ever). Returns how many it has found ready, for
-   selector_next() (epoll and kqueue find 256 at most in one call, the others
-   in the next); 0 when the time was over or a signal came. What selector_next() has not
-   told of the time before is dropped; if it lasts, it is told again.
-   An error, or the other side's hang-up, counts as ready for all that the fd
-   waits for: the recv() or send() that follows says which it is.
-   Errors: EBADF, see above; else what the backend's call says, as ENOMEM. */
+/* Wait until a registered fd is ready, but at most timeout_ms milliseconds
+   (0: do not wait; below 0: no limit). Returns the number of ready fds, for
+   selector_next(); 0 after the timeout, or if a signal handler has run.
+   epoll and kqueue report 256 fds at most, and the others next time.
+   selector_select() drops the ready fds that selector_next() has not returned
+   yet; it reports them again if they are still ready.
+   If a connection breaks, or the peer closes it, then the fd is ready for all
+   the events that it is registered for. The next recv() or send() says why.
+   Errors: EBADF, see above; or an error of the backend's call, as ENOMEM. */
 int selector_select(struct selector *selector, int timeout_ms);
 
-/* The next one that is ready. Returns for what: SELECTOR_READ, SELECTOR_WRITE
-   or both, never what it does not wait for; its key goes to *key. 0: that was
-   the last one. There may be fewer than selector_select() has said. */
+/* The next ready fd. Copies its key to *key and returns the events that it is
+   ready for: SELECTOR_READ, SELECTOR_WRITE or both, and only events that it is
+   registered for. Returns 0 if there is no other ready fd. A callback can
+   unregister a ready fd, so there may be fewer than selector_select() said. */
 int selector_next(struct selector *selector, struct selector_key *key);
 
-/* Free the selector; the fds stay open. NULL is allowed. */
+/* Free the selector. The fds stay open. NULL is allowed. */
 void selector_close(struct selector *selector);
 
 #endif

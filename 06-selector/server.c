@@ -4,8 +4,8 @@
  *     make 06-selector                                  watch it play a scene
  *     06-selector/server [-p PORT] [-b BACKEND] [-q]    or run it by itself
  *
- * Look at main(): its loop does not know what the fds are for, nor whether
- * epoll, kqueue, poll or select (-b) waits. It calls the callback of each fd
+ * Look at main(): its loop does not know which fd is the listener, or whether
+ * epoll, kqueue, poll or select waits (-b). It calls the callback of each fd
  * that is ready: on_accept() or on_client(). The contract is in selector.h.
  * The notes: selectors 模块, put right.
  */
@@ -237,7 +237,8 @@ static enum turn serve(int fd)
     return wants_write(fd) ? flush(fd) : read_client(fd);
 }
 
-/* A client is readable or writable: it waits for one of the two at a time. */
+/* The client is readable or writable. The server waits for one of the two:
+   writable while bytes are pending, otherwise readable. */
 static void on_client(const struct selector_key *key, int ready)
 {
     LOG("on_client: fd %d is %s", key->fd,
@@ -251,8 +252,8 @@ static void on_client(const struct selector_key *key, int ready)
                     SELECTOR_READ, on_client, NULL);
 }
 
-/* The listener is readable. The backend may have no room for one fd more:
-   select() takes only fds below FD_SETSIZE. */
+/* The listener is readable: a client has come. The selector may refuse its fd:
+   select() accepts only fds below FD_SETSIZE. */
 static void on_accept(const struct selector_key *key, int ready)
 {
     (void)ready;
@@ -272,8 +273,7 @@ static void open_selector(const char *backend)
     selector = selector_open(backend);
     if (selector == NULL && errno == EINVAL)
         errx(2, "'%s' is not a backend on this system; make 06b prints "
-             "them\n%s",
-             backend, USAGE);
+             "them\n%s", backend, USAGE);
     if (selector == NULL)
         err(1, "selector_open");
 }
@@ -314,7 +314,6 @@ int main(int argc, char **argv)
     int listener = highest_fd = listen_on(port);
     clients[listener].open = true;
     fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
-
     if (selector_register(selector, listener, SELECTOR_READ, on_accept,
                           NULL) < 0)
         err(1, "selector_register");

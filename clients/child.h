@@ -1,7 +1,7 @@
 /*
  * child: the server process of a scene: its start, its output (the log),
  * signals, and the end of it and of all that it has started. Below it: proc,
- * common.
+ * play-common.
  *
  * The server leads a process group of its own. However play ends, the server
  * ends with it: a second process, the guard, waits for the end of play and
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <sys/resource.h>
 #include <sys/types.h>
-#include "common.h"
+#include "play-common.h"
 
 /* The log: the last lines that servers have printed. Each has a number: 0 is
    the first line of the first server, n - 1 is the newest line. */

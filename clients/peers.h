@@ -1,5 +1,6 @@
 /*
- * peers: the clients of a scene, and its crowd. Below it: common.
+ * peers: the clients of a scene, and its crowd. Below it:
+ * play-common.
  *
  * No call here waits. peer_events() says which events a client waits for; when
  * poll(2) reports one, the loop (stage.h) calls peer_ready(). A client reads
@@ -10,7 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include "common.h"
+#include "play-common.h"
 
 enum awaited {     /* what a client expects */
     NOTHING,       /* it does not read */

@@ -1,7 +1,8 @@
 /*
  * scene: a .play file, read into an array of actions. scene.md is the manual
  * of the language. Nothing here acts: actions.c leads from an action's verb to
- * the function that does it. Below it: words, common.
+ * the function that does it. Below it: words,
+ * play-common.
  */
 #ifndef SCENE_H
 #define SCENE_H
@@ -10,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
-#include "common.h"
+#include "play-common.h"
 
 enum verb { /* and which members of an action it uses */
     SAY, ASK,                    /* text: the sentence */

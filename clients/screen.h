@@ -1,6 +1,6 @@
 /*
  * screen: draws a scene on standard output, in two lanes and in time order.
- * Below it: child (its log alone), common.
+ * Below it: child (its log alone), play-common.
  *
  *      time  clients              | server
  *      0.01  A connects --------->|

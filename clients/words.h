@@ -1,6 +1,7 @@
 /*
  * words: the words of an action in a scene, and what a word can be: a number,
- * a time, bytes, a signal. Below it: common.
+ * a time, bytes, a signal. Below it:
+ * play-common.
  *
  * A function words_want...() reads the next word (or two). It returns false or
  * NULL, after words_mistake(), if the word is missing or wrong.
@@ -10,7 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include "common.h"
+#include "play-common.h"
 
 enum {
     MOST_WORDS = 63,            /* in an action */

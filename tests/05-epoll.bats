@@ -13,7 +13,7 @@ lesson 05-epoll
 @test "05 a client that stops sending still gets its last byte" { answers_after_half_close; }
 @test "05 a client that closes without reading harms nobody" { survives_a_close_without_reading; }
 @test "05 a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
-@test "05 a reset while the server owes much harms nobody" { survives_a_reset_while_it_owes; }
+@test "05 a reset while many bytes are pending harms nobody" { survives_a_reset_while_it_owes; }
 @test "05 a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
 @test "05 stopped and continued, it goes on where it was" { survives_stop_and_continue; }
 @test "05 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
@@ -22,9 +22,9 @@ lesson 05-epoll
 @test "05 the server sleeps while it waits for a client that does not read" { sleeps_beside_a_deaf_client; }
 @test "05 a client that does not read costs 64 KiB of memory at most" { keeps_64_kib_for_a_deaf_client; }
 @test "05 a client that sends without end gets one turn per round" { takes_turns_with_a_greedy_client; }
-@test "05 200 clients who all speak at once are all answered" { answers_a_burst; }
+@test "05 200 clients that send at once all get their answers" { answers_a_burst; }
 @test "05 without a free fd it sleeps, serves on, and accepts again later" { lives_on_without_fds; }
-@test "05 1,100 clients, whoever of them gets in, harm nobody" { lives_on_beyond_1024_fds; }
+@test "05 1,100 clients, even if it cannot serve all, harm nobody" { lives_on_beyond_1024_fds; }
 @test "05 clients that come and go cost no fd" { loses_no_fd; }
 @test "05 clients that come and go cost no memory" { loses_no_memory; }
 @test "05 with nothing to do it makes no system call" { makes_no_system_call_when_idle; }
@@ -81,7 +81,7 @@ edge() {
 @test "05 -e a client that stops sending still gets its last byte" { edge; answers_after_half_close; }
 @test "05 -e a client that closes without reading harms nobody" { edge; survives_a_close_without_reading; }
 @test "05 -e a client that resets, at whatever moment, harms nobody" { edge; survives_a_reset; }
-@test "05 -e a reset while the server owes much harms nobody" { edge; survives_a_reset_while_it_owes; }
+@test "05 -e a reset while many bytes are pending harms nobody" { edge; survives_a_reset_while_it_owes; }
 @test "05 -e a reset before the server has accepted harms nobody" { edge; survives_a_reset_in_the_backlog; }
 @test "05 -e stopped and continued, it goes on where it was" { edge; survives_stop_and_continue; }
 @test "05 -e SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { edge; says_bye; }
@@ -90,9 +90,9 @@ edge() {
 @test "05 -e the server sleeps while it waits for a client that does not read" { edge; sleeps_beside_a_deaf_client; }
 @test "05 -e a client that does not read costs 64 KiB of memory at most" { edge; keeps_64_kib_for_a_deaf_client; }
 @test "05 -e a client that sends without end gets one turn per round" { edge; takes_turns_with_a_greedy_client; }
-@test "05 -e 200 clients who all speak at once are all answered" { edge; answers_a_burst; }
+@test "05 -e 200 clients that send at once all get their answers" { edge; answers_a_burst; }
 @test "05 -e without a free fd it sleeps, serves on, and accepts again later" { edge; lives_on_without_fds; }
-@test "05 -e 1,100 clients, whoever of them gets in, harm nobody" { edge; lives_on_beyond_1024_fds; }
+@test "05 -e 1,100 clients, even if it cannot serve all, harm nobody" { edge; lives_on_beyond_1024_fds; }
 @test "05 -e clients that come and go cost no fd" { edge; loses_no_fd; }
 @test "05 -e clients that come and go cost no memory" { edge; loses_no_memory; }
 @test "05 -e with nothing to do it makes no system call" { edge; makes_no_system_call_when_idle; }
@@ -114,10 +114,11 @@ END
     counts_calls 2
 }
 
-# An edge is told once. So when it goes to sleep, there may be no client that
-# it has read from, but not to the end: unless it still owes this one something
-# (then it may not read at all), or has asked anew (then it is told anew).
-@test "05 -e it never sleeps before it has read to EAGAIN from whom it owes nothing" {
+# epoll reports an edge once. So the server must not sleep while it has read
+# from a client, but not until EAGAIN. There are two exceptions: bytes for this
+# client are pending (then the server may not read), or the server has called
+# MOD or ADD since (then epoll reports the client again).
+@test "05 -e it never sleeps before it has read to EAGAIN, unless bytes are pending" {
     edge
     under_xray
     busy_scene
@@ -125,13 +126,13 @@ END
     calls_seen | awk -F'[|, ]' '
         { fd = $3; n = $0; sub(/.*copied /, "", n) }
         /copied/ { n = n ~ /^nothing/ ? 0 : n + 0 }
-        $2 ~ /^(recv|read)/ { if (/copied/) { owed[fd] += n; more[fd] = n > 0 }
+        $2 ~ /^(recv|read)/ { if (/copied/) { pending[fd] += n; more[fd] = n > 0 }
                               if (/refused/) { more[fd] = 0; ends++ } }
-        $2 ~ /^(send|write)/ && /copied/ { owed[fd] -= n }
+        $2 ~ /^(send|write)/ && /copied/ { pending[fd] -= n }
         $2 == "epoll_ctl" && $5 ~ /mod|add/ { more[$6] = 0 }
-        $2 == "close" { delete owed[fd]; delete more[fd] }
+        $2 == "close" { delete pending[fd]; delete more[fd] }
         $2 ~ /^epoll_p?wait/ && /slept/ { sleeps++
-            for (fd in more) if (more[fd] && owed[fd] == 0) {
+            for (fd in more) if (more[fd] && pending[fd] == 0) {
                 print "asleep, and there may be more at fd " fd; bad++ } }
         END { print sleeps " sleeps, " ends " reads to EAGAIN"
               exit bad > 0 || sleeps < 5 || ends < 5 }'
@@ -154,7 +155,7 @@ END
         'RST +IN OUT RDHUP ERR HUP +ERR HUP$' 'recv\(\) +3$' 'recv.*ECONNRESET'
 }
 
-@test "05b a level is told as long as it lasts, an edge once" {
+@test "05b epoll reports a level as long as it lasts, an edge once" {
     finds 05b-level-edge
     says 'EMPTY +- +- +OUT +OUT$' 'again +- +- +OUT +-$' \
         'NOT EMPTY +IN +IN +OUT +-$' 'again +IN +- ' 'read +IN +- ' \
@@ -167,7 +168,7 @@ END
         'level.*EAGAIN +100 +400 +100$' 'edge.*EAGAIN +100 +400 +100$'
 }
 
-@test "05c three traps leave something behind, and the cure nothing" {
+@test "05c each of the three traps leaves something behind, the cure does not" {
     plays 05c-edge-traps
     survives 05c-edge-traps '"hello"' '"HELLO"'
 }
@@ -178,7 +179,7 @@ step() {
     SERVER=$ROOT/05-epoll/steps/$1 "$PLAY" --quiet - 3>&-
 }
 
-@test "05c -a: of five who come at once one is served, until others come" {
+@test "05c -a: of five clients that connect at once it serves one, until others come" {
     step 05c-edge-traps <<'END'
 server -a
 signal STOP
@@ -217,12 +218,12 @@ END
 
 @test "05c without a free fd it sleeps, serves on, and accepts again later" { serves_without_a_free_fd 05c-edge-traps; }
 
-@test "05e nothing for 10 seconds, told by the wait's timeout" {
+@test "05e the timeout of epoll_wait() shows that nothing came for 10 seconds" {
     plays 05e-timeout
     survives 05e-timeout '"hello"' '"HELLO"'
 }
 
-@test "05e one who speaks hides that another is silent" {
+@test "05e a client that sends hides that another one is silent" {
     build 05-epoll/steps/05e-timeout
     SERVER=$ROOT/05-epoll/steps/05e-timeout run -0 "$PLAY" --all - 3>&- <<'END'
 server -s 0.05
@@ -263,7 +264,7 @@ END
     } END { exit !(found && ok) }' <<< "$output" || { echo "$output"; false; }
 }
 
-@test "05g two threads: whom an event is told, for each way to ask" {
+@test "05g two threads: how many of them an event wakes, in each mode" {
     finds 05g-shared
     says 'one epoll' 'level +2 +2 +2$' 'edge +1 +2 +2$' 'ONESHOT +1 +1 +2$' \
         'own' 'level +2 +2 +2$' 'edge +2 +2 +2$' 'EXCLUSIVE +1 +2 +Invalid'
@@ -296,7 +297,7 @@ answers_five_first() {
     answers_five_first || answers_five_first # the machine may have been busy
 }
 
-@test "05h nobody calls recv() for the message: it is there" {
+@test "05h the process never calls recv() for the message" {
     has_io_uring
     traced 1
     contains "$output" 'the message: "hello"'
@@ -305,7 +306,7 @@ answers_five_first() {
     same 2 "$(grep -c '^io_uring_enter' "$TRACE")" "io_uring_enter()"
 }
 
-@test "05h four operations by one call; each result is told by its user_data" {
+@test "05h one call hands in four operations; user_data says which result is whose" {
     has_io_uring
     finds 05h-io-uring 2
     says 'head +tail +head +tail$' ' 0 +4 +0 +0$' 'enter.* 4 +4 +0 +1$' \
@@ -313,9 +314,9 @@ answers_five_first() {
         'user_data 3, .* -9 +Bad file' 'user_data 1, .* 3 +Bob$' \
         'user_data 2, .* 5 +Carla$' 'user_data 0, .* 4 +Anna$' \
         ' 4 +4 +4 +4$' 'operations: 4; .*enter\(\): 1; threads: 1$'
-    # and the README shows the same
+    # and NOTES.md shows the same
     same "$output" "$(awk '/^```/ { inside = 0 } / submissions +completions$/ {
-        inside = 1 } inside' "$ROOT/05-epoll/README.md")" "README"
+        inside = 1 } inside' "$ROOT/05-epoll/NOTES.md")" "NOTES.md"
     traced 2
     same 1 "$(grep -c '^io_uring_enter' "$TRACE")" "io_uring_enter()"
     same 0 "$(grep -c '^recvfrom' "$TRACE")" "recv()"
@@ -354,7 +355,7 @@ END
     "$sandbox" "$@" 3>&-
 }
 
-@test "05h where io_uring is forbidden one line says why, and it is no error" {
+@test "05h where io_uring is forbidden, one line says why, and it is no error" {
     local step=$ROOT/05-epoll/steps/05h-io-uring by=seccomp
     build 05-epoll/steps/05h-io-uring
     run forbid EPERM true
@@ -370,20 +371,20 @@ END
     same 1 "${#lines[@]}" "lines"
 }
 
-@test "05 the README's commands print what it says" { readme_is_true; }
+@test "05 the commands in README.md and NOTES.md print what these say" { readme_is_true; }
 
 # --- steps: HTTP
 
 load http
 
-@test "05d a page for a browser, and none of three traps" { plays 05d-http-edge; }
-@test "05d a browser is answered: in pieces, two at once, HTTP/1.0 and 1.1" { speaks_http 05d-http-edge; }
-@test "05d what is no request gets the right status, and then an end" { refuses_politely 05d-http-edge; }
-@test "05d one client's reset, nonsense, flood or silence is nobody else's" { stands_its_clients 05d-http-edge; }
-@test "05d who reads late gets all 6,000 answers, to the last byte" { pays_its_debts 05d-http-edge; }
+@test "05d a browser gets its page, and the server is in none of the three traps" { plays 05d-http-edge; }
+@test "05d it answers requests in pieces, two at once, HTTP/1.0 and 1.1" { speaks_http 05d-http-edge; }
+@test "05d bytes that are no request get the right status, and then an end of file" { refuses_politely 05d-http-edge; }
+@test "05d one client's reset, nonsense, flood or silence harms no other client" { stands_its_clients 05d-http-edge; }
+@test "05d a client that reads late gets all 6,000 answers, to the last byte" { pays_its_debts 05d-http-edge; }
 @test "05d without a free fd it serves on, and accepts again later" { serves_without_fds 05d-http-edge; }
-@test "05d curl is content, also with the 3,000th answer over one connection" { suits_curl 05d-http-edge; }
-@test "05d its page tells the truth: xray counts the same calls" { counts_what_it_does 05d-http-edge; }
-@test "05d five clients who come at one event are all let in" { lets_all_five_in 05d-http-edge; }
-@test "05d 5,000 bytes that come at one event are all read" { reads_all_there_is 05d-http-edge; }
-@test "05d a silent client keeps nobody waiting" { waits_for_no_client 05d-http-edge; }
+@test "05d curl accepts all answers, 3,000 of them over one connection" { suits_curl 05d-http-edge; }
+@test "05d its page shows true numbers: xray counts the same calls" { counts_what_it_does 05d-http-edge; }
+@test "05d it accepts all of five clients that one event reports" { lets_all_five_in 05d-http-edge; }
+@test "05d it reads all of 5,000 bytes that one event reports" { reads_all_there_is 05d-http-edge; }
+@test "05d a silent client does not keep others waiting" { waits_for_no_client 05d-http-edge; }

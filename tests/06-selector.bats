@@ -13,7 +13,7 @@ lesson 06-selector
 @test "06 a client that stops sending still gets its last byte" { answers_after_half_close; }
 @test "06 a client that closes without reading harms nobody" { survives_a_close_without_reading; }
 @test "06 a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
-@test "06 a reset while the server owes much harms nobody" { survives_a_reset_while_it_owes; }
+@test "06 a reset while many bytes are pending harms nobody" { survives_a_reset_while_it_owes; }
 @test "06 a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
 @test "06 stopped and continued, it goes on where it was" { survives_stop_and_continue; }
 @test "06 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
@@ -22,9 +22,9 @@ lesson 06-selector
 @test "06 the server sleeps while it waits for a client that does not read" { sleeps_beside_a_deaf_client; }
 @test "06 a client that does not read costs 64 KiB of memory at most" { keeps_64_kib_for_a_deaf_client; }
 @test "06 a client that sends without end gets one turn per round" { takes_turns_with_a_greedy_client; }
-@test "06 200 clients who all speak at once are all answered" { answers_a_burst; }
+@test "06 200 clients that send at once all get their answers" { answers_a_burst; }
 @test "06 without a free fd it sleeps, serves on, and accepts again later" { lives_on_without_fds; }
-@test "06 1,100 clients, whoever of them gets in, harm nobody" { lives_on_beyond_1024_fds; }
+@test "06 1,100 clients harm nobody, also if it cannot serve all of them" { lives_on_beyond_1024_fds; }
 @test "06 clients that come and go cost no fd" { loses_no_fd; }
 @test "06 clients that come and go cost no memory" { loses_no_memory; }
 @test "06 with nothing to do it makes no system call" { makes_no_system_call_when_idle; }
@@ -32,7 +32,7 @@ lesson 06-selector
 # ------------------------------------------------------------ its own claim
 
 @test "06 100 clients: one recv and one send per message, no more" { counts_calls; }
-@test "06 whatever its clients do, it sleeps in one wait and nowhere else" { sleeps_in_its_wait; }
+@test "06 it sleeps in one wait and nowhere else, whatever its clients do" { sleeps_in_its_wait; }
 
 @test "06 an idle connection costs well under 1 KiB of memory" {
     fd_limit_of 5100
@@ -56,7 +56,7 @@ END
     timeout 20 "$client" -p "$PORT" < "$in" 3>&- | cmp "$wanted"
 }
 
-@test "client 06 hears at once that the server has gone, with nothing typed" {
+@test "client 06 ends at once when the server has gone, also if nothing is typed" {
     build 06-selector/client
     start_server -q
     mkfifo "$BATS_TEST_TMPDIR/keys"
@@ -73,16 +73,16 @@ END
 }
 
 # ---------------------------------------------------------- other backends
-# The whole contract holds with each; here are the rows in which the backend
-# has a say.
+# The whole contract holds with each backend. These rows depend on it.
 
-@test "06 -b takes a backend that is there, and no other" {
+@test "06 -b accepts a backend that the system has, and no other word" {
     printf 'server -b %s\n' poll select | scene
     refuses 2 -p 0 -b nonsense
     contains "$output" nonsense
     contains "$output" usage
 }
 
+# with BACKEND: the server of this test has this backend.
 with() {
     FLAGS="-b $1"
     [ "$1" != kqueue ] || [ -n "${SERVER:-}" ] || PROGRAM=$(kqueue_server)
@@ -90,42 +90,42 @@ with() {
 
 @test "06 -b poll a client that stops sending still gets its last byte" { with poll; answers_after_half_close; }
 @test "06 -b poll a client that resets, at whatever moment, harms nobody" { with poll; survives_a_reset; }
-@test "06 -b poll a reset while the server owes much harms nobody" { with poll; survives_a_reset_while_it_owes; }
+@test "06 -b poll a reset while many bytes are pending harms nobody" { with poll; survives_a_reset_while_it_owes; }
 @test "06 -b poll stopped and continued, it goes on where it was" { with poll; survives_stop_and_continue; }
 @test "06 -b poll the server sleeps while it waits for a client that does not read" { with poll; sleeps_beside_a_deaf_client; }
-@test "06 -b poll 200 clients who all speak at once are all answered" { with poll; answers_a_burst; }
+@test "06 -b poll 200 clients that send at once all get their answers" { with poll; answers_a_burst; }
 @test "06 -b poll without a free fd it sleeps, serves on, and accepts again later" { with poll; lives_on_without_fds; }
-@test "06 -b poll 1,100 clients, whoever of them gets in, harm nobody" { with poll; lives_on_beyond_1024_fds; }
+@test "06 -b poll 1,100 clients harm nobody, also if it cannot serve all of them" { with poll; lives_on_beyond_1024_fds; }
 @test "06 -b poll clients that come and go cost no fd" { with poll; loses_no_fd; }
 @test "06 -b poll with nothing to do it makes no system call" { with poll; makes_no_system_call_when_idle; }
 @test "06 -b poll 100 clients: one recv and one send per message, no more" { with poll; counts_calls; }
-@test "06 -b poll whatever its clients do, it sleeps in poll() and nowhere else" { with poll; sleeps_in_its_wait poll ppoll; }
+@test "06 -b poll it sleeps in poll() and nowhere else, whatever its clients do" { with poll; sleeps_in_its_wait poll ppoll; }
 
 @test "06 -b select a client that stops sending still gets its last byte" { with select; answers_after_half_close; }
 @test "06 -b select a client that resets, at whatever moment, harms nobody" { with select; survives_a_reset; }
-@test "06 -b select a reset while the server owes much harms nobody" { with select; survives_a_reset_while_it_owes; }
+@test "06 -b select a reset while many bytes are pending harms nobody" { with select; survives_a_reset_while_it_owes; }
 @test "06 -b select stopped and continued, it goes on where it was" { with select; survives_stop_and_continue; }
 @test "06 -b select the server sleeps while it waits for a client that does not read" { with select; sleeps_beside_a_deaf_client; }
-@test "06 -b select 200 clients who all speak at once are all answered" { with select; answers_a_burst; }
+@test "06 -b select 200 clients that send at once all get their answers" { with select; answers_a_burst; }
 @test "06 -b select without a free fd it sleeps, serves on, and accepts again later" { with select; lives_on_without_fds; }
-@test "06 -b select 1,100 clients, whoever of them gets in, harm nobody" { with select; lives_on_beyond_1024_fds; }
+@test "06 -b select 1,100 clients harm nobody, also if it cannot serve all of them" { with select; lives_on_beyond_1024_fds; }
 @test "06 -b select clients that come and go cost no fd" { with select; loses_no_fd; }
 @test "06 -b select with nothing to do it makes no system call" { with select; makes_no_system_call_when_idle; }
 @test "06 -b select 100 clients: one recv and one send per message, no more" { with select; counts_calls; }
-@test "06 -b select whatever its clients do, it sleeps in select() and nowhere else" { with select; sleeps_in_its_wait select pselect; }
+@test "06 -b select it sleeps in select() and nowhere else, whatever its clients do" { with select; sleeps_in_its_wait select pselect; }
 
 @test "06 -b kqueue a client that stops sending still gets its last byte" { needs_kqueue; with kqueue; answers_after_half_close; }
 @test "06 -b kqueue a client that resets, at whatever moment, harms nobody" { needs_kqueue; with kqueue; survives_a_reset; }
-@test "06 -b kqueue a reset while the server owes much harms nobody" { needs_kqueue; with kqueue; survives_a_reset_while_it_owes; }
+@test "06 -b kqueue a reset while many bytes are pending harms nobody" { needs_kqueue; with kqueue; survives_a_reset_while_it_owes; }
 @test "06 -b kqueue stopped and continued, it goes on where it was" { needs_kqueue; with kqueue; survives_stop_and_continue; }
 @test "06 -b kqueue the server sleeps while it waits for a client that does not read" { needs_kqueue; with kqueue; sleeps_beside_a_deaf_client; }
-@test "06 -b kqueue 200 clients who all speak at once are all answered" { needs_kqueue; with kqueue; answers_a_burst; }
+@test "06 -b kqueue 200 clients that send at once all get their answers" { needs_kqueue; with kqueue; answers_a_burst; }
 @test "06 -b kqueue without a free fd it sleeps, serves on, and accepts again later" { needs_kqueue; with kqueue; lives_on_without_fds; }
-@test "06 -b kqueue 1,100 clients, whoever of them gets in, harm nobody" { needs_kqueue; with kqueue; lives_on_beyond_1024_fds; }
+@test "06 -b kqueue 1,100 clients harm nobody, also if it cannot serve all of them" { needs_kqueue; with kqueue; lives_on_beyond_1024_fds; }
 @test "06 -b kqueue clients that come and go cost no fd" { needs_kqueue; with kqueue; loses_no_fd; }
 @test "06 -b kqueue with nothing to do it makes no system call" { needs_kqueue; with kqueue; makes_no_system_call_when_idle; }
 
-@test "06 -b select turns away whom its sets have no bit for; poll does not" {
+@test "06 -b select refuses clients from fd 1024 on; -b poll serves them" {
     fd_limit_of 1200
     (with poll; scene) <<'END'
 server -q
@@ -146,8 +146,8 @@ END
 
 # ------------------------------------------------------ what selector.h says
 
-# For Linux there is a library with kqueue(2). Where it is installed (or where
-# CPATH, LIBRARY_PATH and LD_LIBRARY_PATH lead to it) kqueue is tested, too.
+# A library, libkqueue, gives Linux kqueue(2). If it is installed, or if CPATH,
+# LIBRARY_PATH and LD_LIBRARY_PATH lead to it, the tests use it.
 kqueue_flags() {
     local flags known=$BATS_FILE_TMPDIR/kqueue.flags
     case $(uname) in *BSD | Darwin | DragonFly) return ;; esac
@@ -170,21 +170,22 @@ has_kqueue() {
 }
 
 needs_kqueue() {
-    has_kqueue || skip "kqueue is missing, and libkqueue, too"
+    has_kqueue || skip "kqueue and libkqueue are missing"
 }
 
-# kqueue_server: the lesson's server with this backend; on Linux, built anew.
+# kqueue_server: prints the path of a server with this backend. On Linux it
+# builds one.
 kqueue_server() {
     local server=$BATS_FILE_TMPDIR/server lesson=$ROOT/06-selector
     case $(uname) in *BSD | Darwin | DragonFly) echo "$PROGRAM"; return ;; esac
     # shellcheck disable=SC2046 # they are words
     [ -x "$server" ] || "${CC:-cc}" -std=gnu11 -O3 -o "$server" \
-        "$lesson/server.c" "$lesson/selector.c" $(kqueue_flags)
+        "$lesson/server.c" "$lesson"/selector*.c $(kqueue_flags)
     echo "$server"
 }
 
-# keeps PROMISE: each backend does; the program is at the end of this file.
-# Where the compiler has sanitizers, they look on.
+# keeps PROMISE: each backend keeps it. The program that checks it is at the end
+# of this file; it has sanitizers if the compiler has them.
 keeps() {
     local program=$BATS_FILE_TMPDIR/promises backend jobs=()
     if [ ! -x "$program" ]; then
@@ -202,32 +203,33 @@ keeps() {
     done
 }
 
-# compile_promises [FLAG]: into a program that can be started.
+# compile_promises [FLAG]: compile the program, and run it once: it prints the
+# backends that it has.
 compile_promises() {
     # shellcheck disable=SC2046 # they are words
     "${CC:-cc}" "$@" -std=gnu11 -g -Wall -Wextra -Werror \
         -I"$ROOT/06-selector" -o "$program" "$program.c" \
-        "$ROOT/06-selector/selector.c" $(kqueue_flags) &&
+        "$ROOT"/06-selector/selector*.c $(kqueue_flags) &&
         "$program" > "$program.backends"
 }
 
-@test "selector.h: the best backend is taken, or the one that is named" { keeps choice; }
-@test "selector.h: what is registered twice, unknown or closed is refused" { keeps errors; }
-@test "selector.h: a key is told as it was registered, or modified" { keeps keys; }
-@test "selector.h: a state is told as long as it lasts, and to whom it may concern" { keeps states; }
-@test "selector.h: select waits as long as it is told, or until a signal comes" { keeps waits; }
-@test "selector.h: an error or a hang-up is told, for what the fd waits for" { keeps ends; }
-@test "selector.h: who is unregistered or modified by another's callback gets no turn" { keeps batch; }
-@test "selector.h: who inherits a number does not inherit its events" { keeps heirs; }
-@test "selector.h: 1,200 fds are all told; select refuses those from FD_SETSIZE on" { keeps many; }
-@test "selector.h: epoll refuses a regular file; for poll and select it is ready" { keeps files; }
-@test "selector.h: what comes of an fd that is closed and still registered" { keeps mistakes; }
-@test "selector.h: to close a selector leaves the fds open, and none behind" { keeps closing; }
+@test "selector.h: selector_open() opens the best backend, or the one with this name" { keeps choice; }
+@test "selector.h: an fd that is closed, unknown or registered already is an error" { keeps errors; }
+@test "selector.h: a key is as it was registered or modified" { keeps keys; }
+@test "selector.h: it is level-triggered, and reports the registered events only" { keeps states; }
+@test "selector.h: selector_select() waits for its timeout, or until a signal" { keeps waits; }
+@test "selector.h: after an error or a hang-up the fd is ready for its events" { keeps ends; }
+@test "selector.h: an fd that another callback unregisters or modifies gets no turn" { keeps batch; }
+@test "selector.h: a new file with an old number does not get the old file's events" { keeps reuse; }
+@test "selector.h: it reports all of 1,200 fds; select refuses those from FD_SETSIZE on" { keeps many; }
+@test "selector.h: epoll refuses a regular file; for poll and select it is always ready" { keeps files; }
+@test "selector.h: an fd that is closed and still registered: as the header says" { keeps mistakes; }
+@test "selector.h: selector_close() leaves the fds open, and leaks none" { keeps closing; }
 
 # --------------------------------------------------------- steps and README
 
-# lives_without_fds STEP SENT ANSWER: without a free fd it sleeps, serves
-# those who are in, and takes others when there is room.
+# lives_without_fds STEP SENT ANSWER: without a free fd the step sleeps and
+# serves its clients; when a client has closed, it accepts the next one.
 lives_without_fds() {
     build "$LESSON/steps/$1"
     SERVER=$ROOT/$LESSON/steps/$1 run -0 "$PLAY" --quiet - 3>&- <<END
@@ -248,7 +250,8 @@ B expect $3
 END
 }
 
-# epoll_ctl_calls STEP: how many it makes for one client and 50 messages.
+# epoll_ctl_calls STEP: CALLS is how many epoll_ctl() the step makes for one
+# client and 50 messages.
 epoll_ctl_calls() {
     [ "$(uname)" = Linux ] || skip "epoll is Linux's"
     build "$LESSON/steps/$1"
@@ -272,13 +275,13 @@ epoll_ctls() {
     grep -c ' epoll_ctl(' "$TRACE" || true
 }
 
-@test "06a each event is handled by its own handler, in order, and a slow one keeps all waiting" {
+@test "06a each event has its own handler; a slow one makes the next events late" {
     finds 06a-event-queue -s 0.05
     says 'no event' 'onClick: Open' 'onKeyDown: h' 'onClick: Save' 'saved$' \
         'onKeyDown: i  \(.* late\)$' 'onClick: Quit' '5 handled, in order$'
 }
 
-@test "06b the backends here, what each one takes, and which one is chosen" {
+@test "06b the backends of this system, what each can watch, and which one is the best" {
     [ "$(uname)" = Linux ] || skip "elsewhere it is kqueue"
     fd_limit_of 1100
     finds 06b-which
@@ -287,18 +290,18 @@ epoll_ctls() {
         'selector_open\(NULL\): epoll$' 'without a free fd: poll$'
 }
 
-@test "06c what one callback reads another one answers: ok" {
+@test "06c one callback reads, another one answers: ok" {
     plays 06c-callbacks
     survives 06c-callbacks '"x"' '"ok"'
     lives_without_fds 06c-callbacks '"x"' '"ok"'
 }
 
-@test "06c two epoll_ctl() for each message: the registration is modified" {
+@test "06c it makes two epoll_ctl() for each message: it modifies the registration" {
     epoll_ctl_calls 06c-callbacks
     [ "$CALLS" -ge 100 ] && [ "$CALLS" -le 104 ]
 }
 
-@test "06c is no web server: curl takes its ok for no answer" {
+@test "06c is no web server: curl does not accept ok as an answer" {
     command -v curl > /dev/null || skip "curl is missing"
     build "$LESSON/steps/06c-callbacks"
     PROGRAM=$ROOT/$LESSON/steps/06c-callbacks start_server
@@ -306,18 +309,18 @@ epoll_ctls() {
     contains "$output" "HTTP/0.9"
 }
 
-@test "06d what comes is sent back; what finds no room is kept until there is some" {
+@test "06d it sends back every byte; bytes without room in the kernel are pending" {
     plays 06d-echo
     survives 06d-echo '"x"' '"x"'
     lives_without_fds 06d-echo '"hello"' '"hello"'
 }
 
-@test "06d no epoll_ctl() for a message whose answer finds room" {
+@test "06d it makes no epoll_ctl() for a message if the kernel has room for the answer" {
     epoll_ctl_calls 06d-echo
     [ "$CALLS" -le 4 ]
 }
 
-@test "06 the README's commands print what it says" {
+@test "06 the commands in README.md and NOTES.md print what stands there" {
     readme_is_true
 }
 
@@ -349,7 +352,7 @@ enum { READ = SELECTOR_READ, WRITE = SELECTOR_WRITE, BOTH = READ | WRITE };
 static const char *name; /* of the backend */
 static struct selector *s;
 static struct selector_key key;
-static int calls; /* of the callbacks */
+static int calls; /* of callbacks */
 
 static int is(const char *backend)
 {
@@ -368,7 +371,7 @@ static int add(int fd, int events)
     return selector_register(s, fd, events, count, NULL);
 }
 
-/* One round; returns for what the last one told was ready, or 0. */
+/* One round. Returns the events that the last fd was ready for, or 0. */
 static int round_of(int timeout_ms)
 {
     int ready, last = 0;
@@ -387,7 +390,7 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* A connection over TCP, which, unlike a pair, knows resets. */
+/* A TCP connection: it can be reset, a socketpair cannot. */
 static void connection(int ends[2])
 {
     struct sockaddr_in a = { .sin_family = AF_INET,
@@ -451,7 +454,7 @@ static void errors(void)
     CHECK(selector_unregister(s, p[0]) == 0 && round_of(0) == 0);
     CHECK(FAILS(selector_unregister(s, p[0]), ENOENT));
     CHECK(add(p[0], READ) == 0 && round_of(1000) == READ);
-    close(p[0]); /* in the wrong order, but it does no harm here */
+    close(p[0]); /* the wrong order, but harmless here */
     CHECK(selector_unregister(s, p[0]) == 0 && round_of(0) == 0);
     CHECK(add(p[1], 0) == 0 && add(p[1] + 1, 0) == -1);
 }
@@ -477,15 +480,15 @@ static void states(void)
     int p[2];
     char c;
     CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, p) == 0);
-    CHECK(write(p[1], "x", 1) == 1); /* before it is watched */
+    CHECK(write(p[1], "x", 1) == 1); /* before it is registered */
     CHECK(add(p[0], READ) == 0);
-    for (int i = 0; i < 3; i++) /* as long as it lasts */
+    for (int i = 0; i < 3; i++) /* as long as the byte is there */
         CHECK(round_of(1000) == READ && calls == i + 1);
     CHECK(selector_modify(s, p[0], 0, count, NULL) == 0);
     CHECK(round_of(0) == 0);
     CHECK(selector_modify(s, p[0], READ, count, NULL) == 0);
     CHECK(round_of(1000) == READ);
-    CHECK(selector_select(s, 0) == 1); /* and nobody hears of it: again */
+    CHECK(selector_select(s, 0) == 1); /* not returned: it comes again */
     CHECK(selector_select(s, 0) == 1);
     CHECK(selector_next(s, &key) == READ && selector_next(s, &key) == 0);
     CHECK(read(p[0], &c, 1) == 1 && round_of(0) == 0);
@@ -506,7 +509,7 @@ static void waits(void)
 {
     int p[2], hung_up[2];
     CHECK(pipe(p) == 0 && pipe(hung_up) == 0 && close(hung_up[1]) == 0);
-    CHECK(dup2(hung_up[0], 0) == 0); /* which is nobody's business here */
+    CHECK(dup2(hung_up[0], 0) == 0); /* fd 0 is not registered */
     CHECK(dup2(p[0], 300) == 300 && add(300, READ) == 0);
     double start = now();
     CHECK(selector_select(s, 60) == 0 && now() - start > 0.055);
@@ -523,15 +526,15 @@ static void waits(void)
     CHECK(selector_select(s, -1) == 0 && selector_next(s, &key) == 0);
     CHECK(now() - start < 50);
     if (fork() == 0) {
-        usleep(30000);
+        nanosleep(&(struct timespec){ .tv_nsec = 30000000 }, NULL);
         _exit(write(p[1], "x", 1) != 1);
     }
-    while (selector_select(s, -1) == 0) /* its SIGCHLD may come first */
+    while (selector_select(s, -1) == 0) /* SIGCHLD may come first */
         ;
     CHECK(selector_next(s, &key) == READ);
 }
 
-/* An error or a hang-up is told to whoever waits, for what it waits. */
+/* After an error or a hang-up, an fd is ready for all its events. */
 static void ends(void)
 {
     for (int events = READ; events <= BOTH; events++)
@@ -544,7 +547,7 @@ static void ends(void)
                 CHECK(round_of(50) == 0); /* events 0: not even an error */
                 CHECK(selector_modify(s, c[0], events, count, NULL) == 0);
             }
-            while (round_of(1000) != events) /* WRITE was true before, too */
+            while (round_of(1000) != events) /* it was ready to write before, too */
                 CHECK(key.fd == c[0]);
             CHECK(selector_unregister(s, c[0]) == 0 && close(c[0]) == 0);
         }
@@ -559,9 +562,9 @@ static void ends(void)
     while (write(p[1], name, 1) == 1)
         ;
     CHECK(add(p[1], WRITE) == 0 && round_of(0) == 0); /* no room, ... */
-    CHECK(close(p[0]) == 0 && round_of(1000) == WRITE); /* ... and no hope */
+    CHECK(close(p[0]) == 0 && round_of(1000) == WRITE); /* ... and no reader */
     CHECK(selector_unregister(s, p[1]) == 0 && close(p[1]) == 0);
-    int c[2]; /* a half-close can be read, and is no reason not to write */
+    int c[2]; /* after a half-close the fd is readable, and also writable */
     connection(c);
     CHECK(add(c[0], READ) == 0 && shutdown(c[1], SHUT_WR) == 0);
     CHECK(round_of(1000) == READ);
@@ -572,14 +575,14 @@ static void ends(void)
 /* ------------------------------------------- what a callback may do */
 
 static int pairs[2][2]; /* both are ready to read at pairs[i][0] */
-static int newcomer[2];
+static int new_file[2];
 
 static int other_than(int fd)
 {
     return fd == pairs[0][0] ? pairs[1][0] : pairs[0][0];
 }
 
-static void forget_other(const struct selector_key *k, int ready)
+static void unregister_other(const struct selector_key *k, int ready)
 {
     count(k, ready);
     CHECK(selector_unregister(s, other_than(k->fd)) == 0);
@@ -591,11 +594,11 @@ static void silence_other(const struct selector_key *k, int ready)
     CHECK(selector_modify(s, other_than(k->fd), 0, silence_other, NULL) == 0);
 }
 
-static void forget_self(const struct selector_key *k, int ready)
+static void unregister_self(const struct selector_key *k, int ready)
 {
     count(k, ready);
     CHECK(selector_unregister(s, k->fd) == 0 && close(k->fd) == 0);
-    CHECK(k->callback == forget_self); /* the key is a copy */
+    CHECK(k->callback == unregister_self); /* the key is a copy */
 }
 
 static void replace_other(const struct selector_key *k, int ready)
@@ -603,16 +606,16 @@ static void replace_other(const struct selector_key *k, int ready)
     int other = other_than(k->fd);
     count(k, ready);
     CHECK(selector_unregister(s, other) == 0 && close(other) == 0);
-    CHECK(pipe(newcomer) == 0 && newcomer[0] == other);
-    CHECK(add(newcomer[0], READ) == 0);
+    CHECK(pipe(new_file) == 0 && new_file[0] == other);
+    CHECK(add(new_file[0], READ) == 0);
 }
 
 static void replace_self(const struct selector_key *k, int ready)
 {
     count(k, ready);
     CHECK(selector_unregister(s, k->fd) == 0 && close(k->fd) == 0);
-    CHECK(pipe(newcomer) == 0 && newcomer[0] == k->fd);
-    CHECK(add(newcomer[0], READ) == 0);
+    CHECK(pipe(new_file) == 0 && new_file[0] == k->fd);
+    CHECK(add(new_file[0], READ) == 0);
     CHECK(selector_unregister(s, other_than(k->fd)) == 0);
 }
 
@@ -654,13 +657,13 @@ static void none_left(void)
 
 static void batch(void)
 {
-    both_ready(forget_other);
+    both_ready(unregister_other);
     CHECK(calls == 1);
     none_left();
     both_ready(silence_other);
     CHECK(calls == 1);
     none_left();
-    both_ready(forget_self);
+    both_ready(unregister_self);
     CHECK(calls == 2 && round_of(0) == 0);
     none_left();
     both_ready(register_many);
@@ -671,26 +674,26 @@ static void batch(void)
     none_left();
 }
 
-static void heirs(void)
+static void reuse(void)
 {
     selector_callback *ways[] = { replace_other, replace_self };
     for (int i = 0; i < 2; i++) {
         both_ready(ways[i]);
-        CHECK(calls == 1); /* the newcomer was told nothing */
+        CHECK(calls == 1); /* no event for the new file */
         if (i == 0)
-            CHECK(selector_unregister(s, other_than(newcomer[0])) == 0);
+            CHECK(selector_unregister(s, other_than(new_file[0])) == 0);
         CHECK(round_of(0) == 0);
-        CHECK(write(newcomer[1], "x", 1) == 1 && round_of(1000) == READ);
-        CHECK(key.fd == newcomer[0]);
+        CHECK(write(new_file[1], "x", 1) == 1 && round_of(1000) == READ);
+        CHECK(key.fd == new_file[0]);
         none_left();
     }
 }
 
-/* More than a batch, a table and FD_SETSIZE hold. */
+/* More fds than one wait returns, than a table holds, and FD_SETSIZE. */
 static void many(void)
 {
     enum { PIPES = 600, ALL = 2 * PIPES };
-    static int fds[ALL], told[4096];
+    static int fds[ALL], seen[4096];
     struct rlimit limit = { .rlim_cur = 0 };
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = 2000;
@@ -714,7 +717,7 @@ static void many(void)
         CHECK(selector_select(s, 0) > 0);
         while ((ready = selector_next(s, &key)) != 0) {
             CHECK(ready == WRITE);
-            different += told[key.fd]++ == 0;
+            different += seen[key.fd]++ == 0;
         }
     }
     CHECK(different == taken);
@@ -759,7 +762,7 @@ static void mistakes(void)
     CHECK(selector_unregister(s, p[0]) == 0 && round_of(0) == 0);
     CHECK(pipe(p) == 0 && add(p[0], READ) == 0 && round_of(0) == 0);
     CHECK(write(p[1], "x", 1) == 1 && round_of(1000) == READ);
-    CHECK(dup(p[0]) >= 0 && close(p[0]) == 0); /* epoll goes on about it, ... */
+    CHECK(dup(p[0]) >= 0 && close(p[0]) == 0); /* epoll still reports it, ... */
     CHECK(selector_unregister(s, p[0]) == 0 && selector_select(s, 0) == 0);
 }
 
@@ -777,7 +780,7 @@ static void closing(void)
     selector_close(s);
     CHECK(fcntl(p[0], F_GETFD) >= 0 && fcntl(p[1], F_GETFD) >= 0);
     int after = dup(0);
-    CHECK(after <= p[1] + 1 && before >= 0); /* the selectors' own are closed */
+    CHECK(after <= p[1] + 1 && before >= 0); /* selectors have closed theirs */
     s = selector_open(name);
 }
 
@@ -786,7 +789,7 @@ int main(int argc, char **argv)
     struct { const char *word; void (*keep)(void); } promises[] = {
         { "choice", choice }, { "errors", errors }, { "keys", keys },
         { "states", states }, { "waits", waits }, { "ends", ends },
-        { "batch", batch }, { "heirs", heirs }, { "many", many },
+        { "batch", batch }, { "reuse", reuse }, { "many", many },
         { "files", files }, { "mistakes", mistakes }, { "closing", closing },
     };
     if (argc == 1)

@@ -75,7 +75,7 @@ END
 @test "08 100 clients: one recv and one send per message, no more" { counts_calls; }
 
 
-# The whole contract holds for these, too: CI tries each by itself.
+# The whole contract holds for these, too: CI tests each of them alone.
 @test "08 with the C library's switch, and poll(), the contract holds too" {
     echo 'int main(void) { return getcontext(0); }' > "$BATS_TEST_TMPDIR/u.c"
     "${CC:-cc}" -include ucontext.h -o "$BATS_TEST_TMPDIR/u" \
@@ -106,14 +106,14 @@ END
 
 # ------------------------------------------------------------- the module
 
-# uses_co NAME: run a check of tests/co.c; its output and exit status.
-uses_co() {
+# check_co NAME: run a check of tests/co.c; see $output and $status.
+check_co() {
     local program=$BATS_FILE_TMPDIR/co
     [ -x "$program" ] || compile "$program" "$BATS_TEST_DIRNAME/co.c"
     run timeout 20 "$program" "$1" 3>&-
 }
 
-# compile PROGRAM FILE FLAGS...: FILE and the module, with these flags.
+# compile PROGRAM FILE FLAG...: FILE and the module, with these flags.
 compile() {
     local program=$1 file=$2
     shift 2
@@ -122,74 +122,98 @@ compile() {
         -o "$program" "$file" "$ROOT"/08-coroutines/co*.c -lm
 }
 
-@test "08 co: values go both ways, switches keep registers, sleepers wake in order" {
+@test "08 co: values go both ways, registers stay, sleepers wake in order" {
     local check
-    for check in values registers rounding sleeps queues; do
-        uses_co $check
+    for check in values registers rounding sleeps queues hook; do
+        check_co $check
         same "0 " "$status $output" "$check"
     done
 }
 
-@test "08 co: stacks are used again, and give back what was deep in use" {
-    uses_co ends
+@test "08 co: stacks are used again, and keep one page of memory" {
+    check_co ends
     same "0 " "$status $output"
     memory_is_its_own
-    uses_co memory
+    check_co memory
     same "0 " "$status $output"
 }
 
-@test "08 co: the calls wait for their fds, many for one and one for many" {
+@test "08 co: many coroutines wait for one fd, and for many fds" {
     local check
     for check in sockets many generators idles; do
-        uses_co $check
+        check_co $check
         same "0 " "$status $output" "$check"
     done
 }
 
-@test "08 co: who waits for an fd that another one closes fails with EBADF" {
-    uses_co closed
+@test "08 co: the calls do what recv(), send() and connect() do" {
+    check_co flags
     same "0 " "$status $output"
 }
 
-@test "08 co: too deep a recursion is told, with the coroutine's name" {
-    memory_is_its_own # a sanitizer tells it in its own words
-    uses_co overflow
+@test "08 co: after fork(), parent and child wait for their own fds" {
+    check_co forks
+    same "0 " "$status $output"
+}
+
+@test "08 co: a call fails with EBADF if another coroutine closes its fd" {
+    check_co closed
+    same "0 " "$status $output"
+}
+
+@test "08 co: a stack overflow ends with a line that names the coroutine" {
+    memory_is_its_own # a sanitizer prints its own report
+    check_co overflow
     same 139 "$status"
     contains "$output" "co: digger needs more stack"
 }
 
-@test "08 co: all waiting for each other is told, with who waits for whom" {
-    uses_co deadlock
+@test "08 co: a deadlock ends with a line for each coroutine that waits" {
+    check_co deadlock
     same 134 "$status"
     says deadlock 'B waits for the end of A' 'A waits for the end of B' \
-        'main waits to be woken'
+        'main waits in a queue'
 }
 
-@test "08 co: to resume what has ended, or join it twice, is told" {
-    uses_co resume_ended
+@test "08 co: to resume an ended coroutine, or join it twice, is an error" {
+    check_co resume_ended
     same 134 "$status"
-    contains "$output" "G, which has ended"
-    uses_co join_twice
+    contains "$output" "main called co_resume(G), but G has ended"
+    check_co join_twice
     same 134 "$status"
-    contains "$output" "J, which has ended"
+    contains "$output" "main called co_join(J), but J was joined before"
 }
 
-@test "08 co: with CO_SAVE_FP and CO_POLL it does the same" {
+@test "08 co: its checks pass with CO_SAVE_FP and CO_POLL, too" {
     compile "$BATS_TEST_TMPDIR/co" "$BATS_TEST_DIRNAME/co.c" -DCO_SAVE_FP -DCO_POLL
     run -0 timeout 20 "$BATS_TEST_TMPDIR/co" all 3>&-
     same '' "$output"
 }
 
-@test "08 co: a debugger finds the way from a coroutine's call to its start" {
+@test "08 co: a debugger shows a coroutine's calls, from its start on" {
     command -v gdb > /dev/null || skip "gdb is missing"
     memory_is_its_own
-    uses_co values # it is built
+    check_co values # builds it
     run gdb -q -batch -ex 'break compute' -ex run -ex backtrace \
         -ex 'break co_swap' -ex continue -ex 'stepi 9' -ex backtrace \
         --args "$BATS_FILE_TMPDIR/co" registers < /dev/null 3>&-
     [[ $output != *ptrace* ]] || skip "gdb may not trace here"
     says '#0 .*compute' '#1 .*enter' '#2 .*co_start' \
         '#0 .*co_swap' '#1 .*co_start'
+}
+
+@test "08 co: a program that waits for no fd is linked without epoll" {
+    command -v nm > /dev/null || skip "nm is missing"
+    local program
+    for program in 08-coroutines/steps/08a-yield 08-coroutines/steps/08b-switch; do
+        build "$program"
+        run -0 nm "$ROOT/$program"
+        contains "$output" co_resume
+        [[ $output != *epoll* && $output != *co_recv* ]]
+    done
+    build 08-coroutines/server
+    run -0 nm "$ROOT/08-coroutines/server"
+    contains "$output" co_recv
 }
 
 # --------------------------------------------------------- steps and README
@@ -275,16 +299,30 @@ crawls() {
     done
 }
 
-@test "08d patched, plain connect(), send(), recv() and close() let others on" {
+# The second connect() finds the backlog full. So the process or, patched, the
+# coroutine waits, until acceptor() has made room and the kernel tries again.
+@test "08d patched, plain connect(), send(), recv() and close() let others run" {
     the_linker_wraps
     cat > "$BATS_TEST_TMPDIR/plain.c" <<'END'
 #include "co.h"
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <unistd.h>
 enum { MUCH = 8000000, ROUNDS = 3 }; /* more than a socket takes */
+static struct sockaddr_in address = { .sin_family = AF_INET };
+static socklen_t size = sizeof address;
 static char bytes[MUCH];
-static int ends[2], got;
+static int listener, ends[2], got, connected;
+static void *connector(void *v)
+{
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    connected += connect(fd, (struct sockaddr *)&address, size) == 0;
+    return v;
+}
+static void *acceptor(void *v)
+{
+    accept(listener, NULL, NULL);
+    return v;
+}
 static void *reader(void *v)
 {
     for (ssize_t n; (n = recv(ends[0], bytes, MUCH, 0)) > 0;)
@@ -293,25 +331,29 @@ static void *reader(void *v)
 }
 static void *writer(void *v)
 {
-    for (ssize_t n, sent = 0; sent < MUCH; sent += n)
-        n = send(ends[1], bytes, MUCH - sent, 0);
-    close(ends[1]);
+    if (send(ends[1], bytes, MUCH, 0) == MUCH)
+        close(ends[1]);
     return v;
 }
 int main(void)
 {
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    connect(fd, (struct sockaddr *)&(struct sockaddr_in){ AF_INET }, 16);
-    if (!(fcntl(fd, F_GETFL) & O_NONBLOCK)) /* co_connect() makes it so */
-        return 1;
-    for (int i = 0; i < ROUNDS; i++) { /* with the same fds */
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    listener = socket(AF_INET, SOCK_STREAM, 0);
+    bind(listener, (struct sockaddr *)&address, size);
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    listen(listener, 0);
+    connector(NULL);
+    co_spawn("connector", connector, 0);
+    co_spawn("acceptor", acceptor, 0);
+    co_join_all();
+    for (int i = 0; i < ROUNDS; i++) { /* the same fds each time */
         socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
         co_spawn("reader", reader, 0);
         co_spawn("writer", writer, 0);
         co_join_all();
         close(ends[0]);
     }
-    return got == ROUNDS * MUCH ? 0 : 2;
+    return connected == 2 && got == ROUNDS * MUCH ? 0 : 2;
 }
 END
     cd "$ROOT/08-coroutines"

@@ -2,14 +2,14 @@ load helper
 load inside
 load steps
 lesson 06-selector
-PROGRAM=$ROOT/06-selector/ftp-server
-CLIENT=$ROOT/06-selector/ftp-client
+PROGRAM=$ROOT/06-selector/ftp/server
+CLIENT=$ROOT/06-selector/ftp/client
 
-# The homework of lesson 06: an FTP server and a client, by ourselves and by
-# the clients that people use.
+# The homework of lesson 06: an FTP server and a client. Our own client, bare
+# sockets and the usual FTP clients test the server.
 
 setup_file() {
-    build 06-selector/ftp-server 06-selector/ftp-client clients/xray
+    build 06-selector/ftp/server 06-selector/ftp/client clients/xray
     WIRE=$BATS_FILE_TMPDIR/wire
     wire_source > "$WIRE.c"
     cc -std=gnu11 -o "$WIRE" "$WIRE.c"
@@ -32,21 +32,22 @@ client() {
     "$CLIENT" -p "$PORT" -u tom:secret "$@" 3>&-
 }
 
-# connect [USER]: a session of our own, $C.
+# connect: a control connection, $C.
 connect() {
     exec {C}<> "/dev/tcp/127.0.0.1/$PORT"
-    hears 220 "a connection"
+    reply_is 220 "a connection"
 }
 
 log_in() {
     connect
-    tell "USER tom" 331
-    tell "PASS secret" 230
-    tell "TYPE I" 200
+    request "USER tom" 331
+    request "PASS secret" 230
+    request "TYPE I" 200
 }
 
-# hears CODE WHAT: the next reply, its last line, is of this code: $REPLY.
-hears() {
+# reply_is CODE WHAT: the next reply, to WHAT, has this code. $REPLY is its
+# last line.
+reply_is() {
     local line
     while IFS= read -r -t 10 -u "$C" line; do
         case $line in [0-9][0-9][0-9]' '*)
@@ -59,24 +60,25 @@ hears() {
     return 1
 }
 
-# tell COMMAND CODE: say it, and have that reply.
-tell() {
+# request COMMAND CODE: send the command; its reply has this code.
+request() {
     printf '%s\r\n' "$1" >&"$C"
-    hears "$2" "$1"
+    reply_is "$2" "$1"
 }
 
-# passive: a data port, $DATA_PORT, and a connection there, $D.
+# data_port: the server opens a data port, $DATA_PORT.
 data_port() {
-    tell EPSV 229
+    request EPSV 229
     DATA_PORT=${REPLY#*|||} DATA_PORT=${DATA_PORT%%|*}
 }
 
+# passive: a data connection, $D.
 passive() {
     data_port
     exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
 }
 
-hang_up() {
+close_control() {
     exec {C}>&- {C}<&-
 }
 
@@ -84,7 +86,7 @@ close_data() {
     exec {D}>&- {D}<&-
 }
 
-# closed: the server has closed the connection, not reset it, within 10 s.
+# closed: within 10 s the server closes the connection, and does not reset it.
 closed() {
     local rest line
     rest=$(IFS= read -r -t 10 -u "$C" line 2>&1 || echo "$?$line") || true
@@ -106,18 +108,18 @@ cpu_ticks() {
     echo $(( ${12} + ${13} ))
 }
 
-# halt: stop the server, and wait until it stands.
-halt() {
+# stop_server: send SIGSTOP, and wait until the server has stopped.
+stop_server() {
     kill -STOP "$PID"
-    [ ! -r "/proc/$PID/status" ] || within 5 stands
+    [ ! -r "/proc/$PID/status" ] || within 5 is_stopped
 }
 
-stands() {
+is_stopped() {
     grep -q '^State:.[Tt]' "/proc/$PID/status"
 }
 
-# calm: within half a second it takes 0.05 of CPU time at most.
-calm() {
+# does_not_spin: in half a second the server uses 50 ms of CPU time at most.
+does_not_spin() {
     [ -r "/proc/$PID/stat" ] || skip "/proc/PID/stat is missing"
     local before
     before=$(cpu_ticks)
@@ -125,8 +127,8 @@ calm() {
     [ $(( $(cpu_ticks) - before )) -le 5 ] || { echo "it spins"; return 1; }
 }
 
-# wire: what bash cannot do. wire FROM PORT: connect from that address, print
-# what comes. wire FROM PORT BYTES: send so many, then reset.
+# The program wire does what bash cannot. wire FROM PORT: connect from that
+# address, print what arrives. wire FROM PORT BYTES: send so many, then reset.
 wire_source() {
     cat << 'END'
 #include <arpa/inet.h>
@@ -142,9 +144,9 @@ int main(int argc, char **argv)
     static char block[4096];
     struct sockaddr_in a = { .sin_family = AF_INET };
     struct linger none = { .l_onoff = 1 };
-    struct timeval patience = { .tv_sec = 10 };
+    struct timeval timeout = { .tv_sec = 10 };
     int fd = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     a.sin_addr.s_addr = inet_addr(argv[1]);
     if (bind(fd, (struct sockaddr *)&a, sizeof a) < 0)
         err(3, "bind");
@@ -174,10 +176,11 @@ END
         # shellcheck disable=SC2086 # they are words
         refuses 2 $flags
         contains "$output" usage:
+        [ "$flags" = -z ] || contains "$output" "'${flags##* }'"
     done
 }
 
-@test "ftp what it cannot have is named, exit 1" {
+@test "ftp no such ROOT, or a port in use: a line that names it, exit 1" {
     refuses 1 -a -p 0 -r "$TREE/nowhere"
     contains "$output" nowhere
     ftp -q
@@ -185,14 +188,14 @@ END
     contains "$output" "port $PORT"
 }
 
-@test "ftp SIGTERM in the middle of an upload: bye, exit 0, nothing left" {
+@test "ftp SIGTERM during an upload: bye, exit 0, and nothing of the upload is left" {
     ftp
     log_in
     passive
-    tell "STOR half" 150
+    request "STOR half" 150
     head -c 100000 "$BIG" >&"$D"
     kill -TERM "$PID"
-    hears 421 SIGTERM
+    reply_is 421 SIGTERM
     within 5 gone "$PID"
     ends_with 0 "$PID"
     PID=
@@ -200,20 +203,49 @@ END
     same '' "$(ls -A "$TREE")"
 }
 
-@test "ftp the log has no passwords, and ps shows none" {
+@test "ftp SIGTERM ends it, even if its log is a full pipe that nobody reads" {
+    local line R job
+    mkfifo log
+    exec {R}<> log
+    "$PROGRAM" -p 0 -r "$TREE" -u tom:secret > log 2>&1 3>&- &
+    job=$!
+    IFS= read -r -t 5 -u "$R" line
+    PORT=${line##*:}
+    log_in
+    printf 'NOOP\r\n%.0s' {1..2000} >&"$C"
+    within 5 sleeps_in_write "$job"
+    kill -TERM "$job"
+    within 5 gone "$job"
+    ends_with 0 "$job"
+}
+
+# sleeps_in_write PID: this call has no name in asleep_in, only a number.
+sleeps_in_write() {
+    case $(asleep_in "$1") in '' | 1 | 64) ;; *) false ;; esac
+}
+
+@test "ftp fd 0, 1 or 2 is closed at the start: no socket gets its number" {
+    [ -d /proc/self/fd ] || skip "/proc is missing"
+    without_stdin() { exec "$ROOT/06-selector/ftp/server" "$@" <&-; }
+    PROGRAM=without_stdin
+    ftp -q
+    [ "$(readlink "/proc/$PID/fd/0")" = /dev/null ]
+}
+
+@test "ftp neither the log nor ps shows a password" {
     ftp
     log_in
-    tell "USER tom" 331
-    tell "PASS wr0ng" 530
+    request "USER tom" 331
+    request "PASS wr0ng" 530
     [ "$(grep -c 'secret\|wr0ng' "$LOG")" = 0 ]
     [ ! -r "/proc/$PID/cmdline" ] ||
         [ "$(tr '\0' ' ' < "/proc/$PID/cmdline" | grep -c secret)" = 0 ]
     contains "$(< "$LOG")" "USER tom"
 }
 
-# --- with our client
+# --- our own client
 
-@test "ftp 20 users bring and fetch different 8 MiB at once, byte for byte" {
+@test "ftp 20 users upload and download 8 MiB each at once, byte for byte" {
     ftp -q
     users=()
     user() {
@@ -235,7 +267,7 @@ END
     fi
 }
 
-@test "ftp the client goes on where it was broken off, unless the file changed" {
+@test "ftp the client continues a broken transfer, unless the file has changed" {
     ftp
     cp "$BIG" "$TREE/file"
     touch -d '1 hour ago' "$TREE/file"
@@ -257,7 +289,7 @@ END
     cmp "$TREE/rest" "$BIG"
 }
 
-@test "ftp the client says what is wrong, exit 1; wrong usage, exit 2" {
+@test "ftp the client names the error, exit 1; wrong usage, exit 2" {
     ftp -q
     run -1 client get nothing
     contains "$output" "550 /nothing"
@@ -268,15 +300,36 @@ END
     contains "$output" 530
     run -2 client
     run -2 client get
-    run -2 client -p x ls
     run -2 client put -
+    for words in "-p x" "move" "ls a b" "get a b c"; do
+        # shellcheck disable=SC2086 # they are words
+        run -2 client $words
+        contains "$output" "'${words##* }'"
+    done
     echo hello | client put - greeting
     same hello "$(< "$TREE/greeting")"
     run -0 client ls
     contains "$output" greeting
 }
 
-@test "ftp the client shows a bar on a terminal, and only there" {
+@test "ftp the client goes on after SIGSTOP and SIGCONT" {
+    ftp -q
+    cp "$BIG" "$TREE/file"
+    stop_server
+    "$CLIENT" -p "$PORT" -u tom:secret get file 3>&- &
+    local job=$!
+    [ -z "$(asleep_in "$job")" ] || within 5 waits_for_reply "$job"
+    kill -STOP "$job" && kill -CONT "$job" "$PID"
+    within 10 gone "$job"
+    ends_with 0 "$job"
+    cmp file "$BIG"
+}
+
+waits_for_reply() {
+    [ "$(asleep_in "$1")" = recv ]
+}
+
+@test "ftp the client draws a progress bar on a terminal, and only there" {
     command -v script > /dev/null || skip "script is missing"
     script -qec true /dev/null > /dev/null 2>&1 || skip "script is another one"
     ftp -q
@@ -287,8 +340,8 @@ END
     same '' "$output"
 }
 
-@test "ftp it does all that with each backend" {
-    ftp -q # so that its port is taken
+@test "ftp it uploads, downloads and lists with each backend" {
+    ftp -q # for backends: its port is in use
     for backend in $(backends); do
         teardown
         ftp -q -b "$backend"
@@ -302,7 +355,7 @@ END
     done
 }
 
-# backends: the names of those that are here.
+# backends: the names of the backends that the server has.
 backends() {
     for backend in epoll kqueue poll select; do
         refused=$("$PROGRAM" -b "$backend" -p "$PORT" -r "$TREE" 2>&1) || true
@@ -310,7 +363,7 @@ backends() {
     done
 }
 
-# sleeps: it is asleep in a call; none is made within 0.3 s.
+# sleeps: the server sleeps in its wait.
 sleeps() {
     [ -n "$(asleep_in "$PID")" ] || return 0
     within 2 is_asleep || { echo "it does not sleep"; return 1; }
@@ -320,9 +373,9 @@ is_asleep() {
     case $(asleep_in "$PID") in epoll_wait | poll | select) ;; *) false ;; esac
 }
 
-# --- with the clients that people use
+# --- the usual clients
 
-@test "ftp curl: up, down, list, on from the middle, wrong password" {
+@test "ftp curl: upload, download, list, continue, wrong password" {
     command -v curl > /dev/null || skip "curl is missing"
     ftp -q -a
     url=ftp://127.0.0.1:$PORT curl=(curl -sS -m 10 -u tom:secret)
@@ -347,7 +400,7 @@ is_asleep() {
     run -30 "${curl[@]}" -P 127.0.0.1 --disable-eprt "$url/part"
 }
 
-@test "ftp lftp: mirror both ways, four at once" {
+@test "ftp lftp: mirror both ways, four files at once" {
     command -v lftp > /dev/null || skip "lftp is missing"
     ftp -q
     mkdir -p tree/one/two
@@ -401,7 +454,7 @@ END
 
 # --- the protocol
 
-@test "ftp the right reply to each command, and 502 to all others" {
+@test "ftp each command has the right reply; any other command 502" {
     ftp -q
     mkdir "$TREE/dir"
     echo hello > "$TREE/file"
@@ -420,82 +473,82 @@ END
         "EPRT |1|127.0.0.1|2313| 502" "STOU 502" "SITE CHMOD 502" "x 502" \
         "EPSV 2 522" "EPSV ALL 200" "PASV 501" "EPSV 229" "ABOR 226" \
         "LIST 425" "RETR 501" "QUIT 221"; do
-        tell "${line% *}" "${line##* }"
+        request "${line% *}" "${line##* }"
     done
     closed
 }
 
-@test "ftp a line that is too long, empty, or with a 0 in it is none: 500" {
+@test "ftp a line that is empty, too long, or has a 0 in it: 500" {
     ftp -q
     log_in
     printf '%5000s\r\n' x >&"$C"
-    hears 500 "5,000 bytes"
+    reply_is 500 "5,000 bytes"
     printf '\r\n' >&"$C"
-    hears 500 "an empty line"
+    reply_is 500 "an empty line"
     printf 'NOOP\0\r\n' >&"$C"
-    hears 500 "a 0"
+    reply_is 500 "a 0"
     printf '\377\364\377\362NOOP\377\373\1\r\n' >&"$C"
-    hears 200 "NOOP amidst Telnet's bytes"
-    tell "$(printf 'CWD %01200d' 0)" 550
-    tell "$(printf 'CWD a\rb')" 500
-    tell "$(printf 'CWD \033[2Jx')" 500
+    reply_is 200 "NOOP between Telnet commands"
+    request "$(printf 'CWD %01200d' 0)" 550
+    request "$(printf 'CWD a\rb')" 500
+    request "$(printf 'CWD \033[2Jx')" 500
     printf 'NOOP\nPW' >&"$C"
-    hears 200 "NOOP with LF alone"
+    reply_is 200 "NOOP with LF alone"
     printf 'D\r\n' >&"$C"
-    hears 257 "a line in two pieces"
+    reply_is 257 "a line in two pieces"
 }
 
-@test "ftp commands that come together are obeyed one after another" {
+@test "ftp commands that arrive together run one after another" {
     ftp -q
     cp "$BIG" "$TREE/file"
     log_in
     passive
     printf 'RETR file\r\nPWD\r\nNOOP\r\nQUIT\r\n' >&"$C"
-    hears 150 RETR
+    reply_is 150 RETR
     cmp "$BIG" <(cat <&"$D")
-    hears 226 RETR
-    hears 257 PWD
-    hears 200 NOOP
-    hears 221 QUIT
+    reply_is 226 RETR
+    reply_is 257 PWD
+    reply_is 200 NOOP
+    reply_is 221 QUIT
 }
 
-@test "ftp while a transfer stands still NOOP is answered, ABOR ends it" {
+@test "ftp during a transfer that waits, NOOP has a reply, and ABOR ends it" {
     ftp -q
     cp "$BIG" "$TREE/file"
     log_in
     passive
-    tell "RETR file" 150
-    tell NOOP 200
+    request "RETR file" 150
+    request NOOP 200
     sleeps
-    tell ABOR 426
-    hears 226 ABOR
+    request ABOR 426
+    reply_is 226 ABOR
     close_data
-    tell PWD 257
+    request PWD 257
 }
 
-@test "ftp anonymous may read, and that is all" {
+@test "ftp anonymous may read, and nothing else" {
     ftp -q -a
     mkdir "$TREE/dir"
     echo hello > "$TREE/file"
     connect
-    tell "USER anonymous" 331
-    tell "PASS me@here" 230
+    request "USER anonymous" 331
+    request "PASS me@here" 230
     passive
-    tell "RETR file" 150
+    request "RETR file" 150
     same hello "$(cat <&"$D")"
-    hears 226 RETR
+    reply_is 226 RETR
     data_port
-    for command in STOR APPE; do tell "$command new" 550; done
-    for command in DELE RNFR MKD; do tell "$command file" 550; done
-    tell "RMD dir" 550
+    for command in STOR APPE; do request "$command new" 550; done
+    for command in DELE RNFR MKD; do request "$command file" 550; done
+    request "RMD dir" 550
     teardown
     ftp -q
     connect
-    tell "USER anonymous" 331
-    tell "PASS me@here" 530
+    request "USER anonymous" 331
+    request "PASS me@here" 530
 }
 
-@test "ftp names: lists have no links, no pipes, no lines within a line" {
+@test "ftp a list has no links, no FIFOs, no names with a line feed" {
     ftp -q
     ln -s /etc "$TREE/link"
     mkfifo "$TREE/pipe"
@@ -503,23 +556,23 @@ END
     log_in
     for command in LIST NLST MLSD "LIST -la"; do
         passive
-        tell "$command" 150
+        request "$command" 150
         run -0 cat <&"$D"
-        hears 226 "$command"
+        reply_is 226 "$command"
         same 3 "${#lines[@]}" "$output"
         contains "$output" "a b"
         contains "$output" "ä"
     done
-    tell "SIZE -dash" 213
-    tell "SIZE ä" 213
-    tell "SIZE pipe" 550
+    request "SIZE -dash" 213
+    request "SIZE ä" 213
+    request "SIZE pipe" 550
     data_port
-    tell "RETR pipe" 550
+    request "RETR pipe" 550
 }
 
-# --- nothing leaves ROOT
+# --- no file outside ROOT
 
-@test "ftp no way leads out of ROOT: not .., not /, not a link" {
+@test "ftp no path leads out of ROOT: neither .. nor / nor a link" {
     ftp -q
     echo mine > outside
     mkdir "$TREE/dir" elsewhere
@@ -530,34 +583,34 @@ END
     for path in ../outside /../outside dir/../../outside out/outside file zero \
         "$BATS_TEST_TMPDIR/outside" ./../../outside ..//../outside dir/..; do
         data_port
-        tell "RETR $path" 550
-        tell "SIZE $path" 550
+        request "RETR $path" 550
+        request "SIZE $path" 550
     done
     echo x > "$TREE/dir/x"
-    tell "RNFR dir/x" 350
-    tell "RNTO zero" 550
+    request "RNFR dir/x" 350
+    request "RNTO zero" 550
     for path in out/new file; do
         data_port
-        tell "STOR $path" 550
+        request "STOR $path" 550
         data_port
-        tell "APPE $path" 550
-        tell "DELE $path" 550
-        tell "RNFR $path" 550
-        tell "MKD $path" 550
+        request "APPE $path" 550
+        request "DELE $path" 550
+        request "RNFR $path" 550
+        request "MKD $path" 550
     done
-    tell "CWD out" 550
-    tell "RMD out/elsewhere" 550
-    tell "RNFR dir/x" 350
-    tell "RNTO out/x" 550
-    tell "CWD dir" 250
-    tell "CWD ../../.." 250
-    tell PWD 257
-    same '257 "/" is where you are' "$REPLY"
+    request "CWD out" 550
+    request "RMD out/elsewhere" 550
+    request "RNFR dir/x" 350
+    request "RNTO out/x" 550
+    request "CWD dir" 250
+    request "CWD ../../.." 250
+    request PWD 257
+    same '257 "/" is the current directory' "$REPLY"
     same mine "$(< outside)"
     [ ! -e x ] && [ ! -e new ] && [ -L "$TREE/zero" ] && [ -L "$TREE/file" ]
 }
 
-@test "ftp a directory that turns into a link and back is no way out" {
+@test "ftp a directory that turns into a link and back is no way out of ROOT" {
     ftp -q
     mkdir outside "$TREE/dir"
     echo secret > outside/file
@@ -576,9 +629,9 @@ END
     for i in {1..150}; do
         passive
         printf 'RETR dir/file\r\n' >&"$C"
-        if hears 150 RETR > /dev/null; then
+        if reply_is 150 RETR > /dev/null; then
             same public "$(cat <&"$D")"
-            hears 226 RETR
+            reply_is 226 RETR
             got=$((got + 1))
         else
             refused=$((refused + 1))
@@ -591,32 +644,32 @@ END
     [ "$got" -gt 0 ]
 }
 
-# --- uploads are there when they are complete
+# --- uploads
 
-@test "ftp an upload is not to be seen before it is complete" {
+@test "ftp nobody can see an upload before it is complete" {
     ftp -q
     echo old > "$TREE/file"
     log_in
     passive
-    tell "STOR file" 150
+    request "STOR file" 150
     echo new >&"$D"
-    within 5 took_bytes
+    within 5 has_four_bytes
     same old "$(< "$TREE/file")"
-    run -0 client ls # where a file needs a name at once, it has a hidden one
+    run -0 client ls # the upload may have a hidden name
     same 1 "${#lines[@]}" "$output"
     close_data
-    hears 226 STOR
+    reply_is 226 STOR
     same new "$(< "$TREE/file")"
     same file "$(ls -A "$TREE")"
 }
 
-# The upload's file has its four bytes, as far as that can be seen.
-took_bytes() {
+# has_four_bytes: the upload's file has them, as far as /proc shows.
+has_four_bytes() {
     [ ! -d "/proc/$PID/fd" ] || find -L "/proc/$PID/fd" -type f -size 4c \
         2> /dev/null | grep -q .
 }
 
-@test "ftp an upload that breaks leaves the old file, and nothing behind" {
+@test "ftp an upload that breaks leaves the old file, and nothing else" {
     ftp
     fds=$(server_fds)
     echo old > "$TREE/file"
@@ -626,8 +679,8 @@ took_bytes() {
             reset)
                 printf 'STOR file\r\n' >&"$C"
                 "$WIRE" 127.0.0.1 "$DATA_PORT" 1000000
-                hears 150 STOR
-                hears 426 "a reset"
+                reply_is 150 STOR
+                reply_is 426 "a reset"
                 ;;
             killed)
                 mkfifo endless
@@ -638,43 +691,43 @@ took_bytes() {
                 kill -KILL $!
                 ;;
             abort | append | rest)
-                [ "$way" != rest ] || tell "REST 2" 350
+                [ "$way" != rest ] || request "REST 2" 350
                 exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
                 [ "$way" = append ] && command=APPE || command=STOR
-                tell "$command file" 150
+                request "$command file" 150
                 head -c 100000 "$BIG" >&"$D"
-                tell ABOR 426
+                request ABOR 426
                 close_data
                 ;;
-            gone) # its end is an end like any other: who says half?
+            gone) # half a file ends like a whole one
                 exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
-                tell "STOR file" 150
+                request "STOR file" 150
                 echo new >&"$D"
-                within 5 took_bytes
-                halt
+                within 5 has_four_bytes
+                stop_server
                 close_data
                 printf 'NOOP\r\n' >&"$C"
-                hang_up
+                close_control
                 kill -CONT "$PID"
                 ;;
-            deaf) # so much to read before its end that nobody gets there
+            deaf) # so many commands that the server does not read the end
                 exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
-                tell "STOR file" 150
+                request "STOR file" 150
                 echo new >&"$D"
-                within 5 took_bytes
+                within 5 has_four_bytes
                 printf 'PWD\r\n%.0s' {1..2000} >&"$C"
-                halt
+                stop_server
                 close_data
-                hang_up
+                close_control
                 kill -CONT "$PID"
                 ;;
             control)
                 exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
-                tell "STOR file" 150
+                request "STOR file" 150
                 head -c 100000 "$BIG" >&"$D"
                 ;;
         esac
-        case $way in killed | gone | deaf) ;; *) hang_up ;; esac
+        case $way in killed | gone | deaf) ;; *) close_control ;; esac
         [ "$way" != control ] || close_data
         within 5 has_fds "$fds" || { echo "fds are left: $way"; return 1; }
         echo old | cmp - "$TREE/file" || { echo "$way"; return 1; }
@@ -683,8 +736,8 @@ took_bytes() {
     done
 }
 
-@test "ftp a full disk: 452; a limit of a file's size: 552; the old file stays" {
-    limited() { ulimit -f 1000 && exec "$ROOT/06-selector/ftp-server" "$@"; }
+@test "ftp a full disk: 452; a file beyond the size limit: 552; the old file stays" {
+    limited() { ulimit -f 1000 && exec "$ROOT/06-selector/ftp/server" "$@"; }
     PROGRAM=limited
     ftp -q
     echo old > "$TREE/file"
@@ -697,7 +750,7 @@ took_bytes() {
     tiny() {
         exec unshare -rm sh -c 'mount -t tmpfs -o size=1m none "$1" &&
             echo old > "$1/file" && shift && exec "$@"' sh "$TREE" \
-            "$ROOT/06-selector/ftp-server" "$@"
+            "$ROOT/06-selector/ftp/server" "$@"
     }
     PROGRAM=tiny
     ftp -q
@@ -708,49 +761,50 @@ took_bytes() {
     run -0 client ls
     same 1 "${#lines[@]}" "$output"
     head -c 500000 "$BIG" > small
-    client put small # there is room again
+    client put small # the disk has room again
 }
 
-@test "ftp a file that vanishes, or gets shorter, in the middle" {
+@test "ftp a file is removed, or becomes shorter, during its download" {
     ftp -q
     cp "$BIG" "$TREE/file"
     log_in
     passive
-    tell "RETR file" 150
+    request "RETR file" 150
     rm "$TREE/file"
-    cmp "$BIG" <(cat <&"$D") # it is there as long as it is open
-    hears 226 RETR
+    cmp "$BIG" <(cat <&"$D") # an open file stays after rm
+    reply_is 226 RETR
     data_port
-    tell "RETR file" 550
+    request "RETR file" 550
     cp "$BIG" "$TREE/file"
     passive
-    tell "RETR file" 150
+    request "RETR file" 150
     : > "$TREE/file"
     cat <&"$D" > got
-    hears 451 RETR
-    tell "REST 1" 350
+    reply_is 451 RETR
+    request "REST 1" 350
     data_port
-    tell "RETR file" 554
+    request "RETR file" 554
 }
 
-@test "ftp a transfer gets one turn, then others get theirs" {
+@test "ftp a transfer gets one turn, then other clients get theirs" {
     local before
     under_xray
     ftp -q
     log_in
     uploads=$C
     passive
-    tell "STOR file" 150
+    request "STOR file" 150
     log_in
-    halt
+    within 5 last_call_sleeps # else epoll has the control connection first
+    stop_server
     before=$(wc -l < "$TRACE")
-    head -c 400000 "$BIG" >&"$D" # lies there before ...
-    printf 'NOOP\r\n' >&"$C"    # ... this
+    head -c 400000 "$BIG" >&"$D" # the server finds this ...
+    printf 'NOOP\r\n' >&"$C"    # ... and this in one round
     kill -CONT "$PID"
-    hears 200 NOOP
+    reply_is 200 NOOP
     close_data
     C=$uploads
-    hears 226 STOR
+    reply_is 226 STOR
     tail -n +$((before + 1)) "$TRACE" | grep -E ' (recv|send)\(' > calls
     cat calls
     same 1 "$(sed '/ send(/q' calls | grep -cE ' recv\(.*copied [0-9]{4,} ')" "turns"
@@ -759,109 +813,109 @@ took_bytes() {
 
 # --- data connections
 
-@test "ftp a stranger at the data port is refused, its owner comes in" {
+@test "ftp the data port accepts its client, and no other address" {
     ftp -q
     echo hello > "$TREE/file"
     log_in
     data_port
     run "$WIRE" 127.0.0.2 "$DATA_PORT"
     [ "$status" -ne 3 ] || skip "there is no 127.0.0.2 here"
-    tell "RETR file" 150
+    request "RETR file" 150
     run "$WIRE" 127.0.0.2 "$DATA_PORT"
     same '' "$(sed '/^wire:/d' <<< "$output")"
     exec {D}<> "/dev/tcp/127.0.0.1/$DATA_PORT"
     same hello "$(cat <&"$D")"
-    hears 226 RETR
+    reply_is 226 RETR
 }
 
-@test "ftp a data port is for one connection, then nobody listens there" {
+@test "ftp a data port is for one connection, then the server closes it" {
     ftp -q
     cp "$BIG" "$TREE/file"
     log_in
     passive
-    tell "RETR file" 150
+    request "RETR file" 150
     run -1 "$WIRE" 127.0.0.1 "$DATA_PORT"
     contains "$output" refused
 }
 
-@test "ftp a data connection that is never opened: 425, and on" {
+@test "ftp a client never opens the data connection: 425, and the session goes on" {
     ftp -q -t 1
     echo hello > "$TREE/file"
     log_in
     data_port
-    tell "RETR file" 150
-    hears 425 "a data connection"
+    request "RETR file" 150
+    reply_is 425 "a data connection"
     data_port
-    tell "STOR new" 150
+    request "STOR new" 150
     sleeps
-    hears 425 "a data connection"
-    tell NOOP 200
+    reply_is 425 "a data connection"
+    request NOOP 200
     same file "$(ls -A "$TREE")"
 }
 
-@test "ftp resets in mid-transfer harm nobody, and cost no fd" {
+@test "ftp resets during transfers harm no other client, and leak no fd" {
     ftp -q
     cp "$BIG" "$TREE/file"
     fds=$(server_fds)
     for i in {1..20}; do
         log_in
         passive
-        tell "RETR file" 150
+        request "RETR file" 150
         IFS= read -r -N 1 -u "$D" _
-        [ $((i % 2)) = 0 ] || hang_up
+        [ $((i % 2)) = 0 ] || close_control
         close_data
-        [ $((i % 2)) = 1 ] || hang_up
+        [ $((i % 2)) = 1 ] || close_control
     done
     within 5 has_fds "$fds" || { echo "$fds fds, then $(server_fds)"; return 1; }
     log_in
-    halt
-    printf 'NOOP\r\nNOOP\r\nNOOP\r\n' >&"$C" # who answers writes to nobody
-    hang_up
+    stop_server
+    printf 'NOOP\r\nNOOP\r\nNOOP\r\n' >&"$C" # the replies cause a reset
+    close_control
     kill -CONT "$PID"
     within 5 has_fds "$fds"
     client get file
     cmp file "$BIG"
 }
 
-# --- time, and numbers
+# --- time, many clients
 
-@test "ftp a wrong password takes a while, the third is the last" {
+@test "ftp the reply to a wrong password takes a second; the third ends the session" {
     ftp -q
     connect
     for code in 530 530 421; do
         printf 'USER tom\r\nPASS wrong\r\nNOOP\r\n' >&"$C"
-        hears 331 USER
-        [ "$code" != 421 ] || printf 'NOOP\r\n' >&"$C" # unread: not reset
+        reply_is 331 USER
+        [ "$code" != 421 ] || printf 'NOOP\r\n' >&"$C" # the server does not read it
         start=$(date +%s%N)
-        hears "$code" PASS
+        reply_is "$code" PASS
         [ $((($(date +%s%N) - start) / 1000000)) -gt 900 ]
-        [ "$code" = 421 ] || hears 200 NOOP
+        [ "$code" = 421 ] || reply_is 200 NOOP
     done
     closed
 }
 
-@test "ftp a wrong password keeps nobody else waiting" {
+@test "ftp a wrong password makes no other client wait" {
     ftp -q
     connect
     printf 'USER tom\r\nPASS wrong\r\n' >&"$C"
-    hears 331 USER
+    reply_is 331 USER
     slow=$C
     client put "$BIG" file
     sleeps
     C=$slow
-    hears 530 PASS
+    reply_is 530 PASS
 }
 
-@test "ftp an idle session is closed: 421; a trickle is idle, too" {
+@test "ftp an idle session ends: 421, even if a byte arrives now and then" {
     ftp -q -t 1
     connect
-    hears 421 "nothing"
+    reply_is 421 "nothing"
     closed
     log_in
     (for i in {1..50}; do { printf x >&"$C"; } 2> /dev/null; sleep 0.1; done) 3>&- &
     trickle=$!
-    hears 421 "a byte now and then"
-    kill "$trickle" # which goes on
+    reply_is 421 "a byte now and then"
+    kill "$trickle"
 }
 
 last_call_sleeps() {
@@ -873,14 +927,14 @@ last_call_sleeps() {
     ftp -q
     log_in
     data_port
-    tell "STOR file" 150
+    request "STOR file" 150
     within 2 last_call_sleeps
     cp "$TRACE" before
     sleep 0.5
     diff before "$TRACE"
 }
 
-@test "ftp 1,000 idle sessions: others are served, and little memory goes" {
+@test "ftp beside 1,000 idle sessions it serves others, and uses little memory" {
     fd_limit_of 1200
     ulimit -n 1200
     ftp -q
@@ -895,7 +949,7 @@ last_call_sleeps() {
     client get file
     cmp file "$BIG"
     sleeps
-    hears 220 "the last one"
+    reply_is 220 "the last one"
     if [ -z "${SANITIZED:-}" ] && [ -r "/proc/$PID/status" ]; then
         local now
         now=$(sed -n 's/VmRSS:\s*\([0-9]*\).*/\1/p' "/proc/$PID/status")
@@ -905,8 +959,8 @@ last_call_sleeps() {
     within 10 has_fds "$fds"
 }
 
-@test "ftp without a free fd it does not spin, serves on, accepts again later" {
-    few() { ulimit -n 16 && exec "$ROOT/06-selector/ftp-server" "$@"; }
+@test "ftp without a free fd it does not spin, serves its clients, accepts again later" {
+    few() { ulimit -n 16 && exec "$ROOT/06-selector/ftp/server" "$@"; }
     PROGRAM=few
     ftp -q
     log_in
@@ -916,31 +970,31 @@ last_call_sleeps() {
         exec {C}<> "/dev/tcp/127.0.0.1/$PORT"
         others+=("$C")
     done
-    calm
+    does_not_spin
     C=$first
-    tell EPSV 425
-    tell PWD 257
+    request EPSV 425
+    request PWD 257
     for C in "${others[@]}"; do exec {C}>&-; done
     C=$first
-    tell PWD 257
+    request PWD 257
     within 5 has_fds "$fds"
     echo hello > "$TREE/file"
     client get file
     same hello "$(< file)"
 }
 
-@test "ftp who does not read is in nobody's way" {
+@test "ftp a client that does not read makes no other client wait" {
     ftp -q
     cp "$BIG" "$TREE/file"
     for i in {1..20}; do
         log_in
         passive
-        tell "RETR file" 150
+        request "RETR file" 150
     done
     client get file
     cmp file "$BIG"
     log_in
-    ( # who reads no replies, either
+    ( # a client that reads no replies
         while printf 'HELP\r\nFEAT\r\n'; do :; done
     ) >&"$C" 2> /dev/null 3>&- &
     flood=$!
@@ -954,7 +1008,7 @@ last_call_sleeps() {
 
 # --- README
 
-@test "ftp the README's session with curl works as printed" {
+@test "ftp the commands in the README print what it says" {
     command -v curl > /dev/null || skip "curl is missing"
     grep -q '^## The homework' "$ROOT/06-selector/README.md" ||
         skip "the README has no such section"
@@ -967,7 +1021,7 @@ last_call_sleeps() {
     ROOT=$PWD/kit
     while IFS= read -r line; do
         case $line in
-            '$ '*ftp-server*) ;; # it runs
+            '$ '*ftp/server*) ;; # it runs already
             '$ '*)
                 prints_what_it_says
                 command=${line#\$ } wanted=''

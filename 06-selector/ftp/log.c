@@ -1,0 +1,6 @@
+/*
+ * log: the server's log. log.h says what it does.
+ */
+#include "log.h"
+
+bool log_quiet;
