@@ -384,7 +384,7 @@ static bool do_silent(struct stage *s, const struct action *a)
     if (!stage_pass(s, a->seconds) || !stage_check_alive(s))
         return false;
     peer_expect(client_of(s, a), NOTHING, NULL);
-    snprintf(text, sizeof text, "gets nothing for %g s", a->seconds);
+    snprintf(text, sizeof text, "gets nothing, %g s", a->seconds);
     return draw(s, a, NO_ARROW, text) && checked(s);
 }
 

@@ -1,6 +1,5 @@
 /*
- * peers: the clients of a scene, and its crowd. Below it:
- * play-common.
+ * peers: the clients of a scene, and its crowd. Below it: play-common.
  *
  * No call here waits. peer_events() says which events a client waits for; when
  * poll(2) reports one, the loop (stage.h) calls peer_ready(). A client reads

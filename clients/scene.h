@@ -1,8 +1,8 @@
 /*
  * scene: a .play file, read into an array of actions. scene.md is the manual
  * of the language. Nothing here acts: actions.c leads from an action's verb to
- * the function that does it. Below it: words,
- * play-common.
+ * the function that does it. Below it:
+ * words, play-common.
  */
 #ifndef SCENE_H
 #define SCENE_H

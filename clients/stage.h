@@ -1,7 +1,7 @@
 /*
  * stage: a scene while it plays: its server, its clients, the screen, and the
- * loop over them. Below it: child, peers, screen, proc, scene,
- * play-common.
+ * loop over them. Below it: child, peers, screen, proc,
+ * scene, play-common.
  *
  * While an action waits it calls stage_turn(), or a function here that does,
  * so that everything else goes on. Each returns false if the scene cannot go

@@ -1,7 +1,6 @@
 /*
  * words: the words of an action in a scene, and what a word can be: a number,
- * a time, bytes, a signal. Below it:
- * play-common.
+ * a time, bytes, a signal. Below it: play-common.
  *
  * A function words_want...() reads the next word (or two). It returns false or
  * NULL, after words_mistake(), if the word is missing or wrong.

@@ -372,7 +372,7 @@ END
 
 @test "play: silent: nothing comes; bytes and the end of file are something" {
     plays 0 <<< $'server\nA connect\nA silent 20ms'
-    contains "$output" "A gets nothing for 0.02 s"
+    contains "$output" "A gets nothing, 0.02 s"
     fails_at 3 'A wanted  nothing' <<< $'server\nA connect; A send "x"\nA silent 1s'
     contains "$output" 'and got  "X"'
     fails_at 3 'and got  the end of file' <<< $'server\nA connect; A shut\nA silent 1s'
@@ -632,7 +632,7 @@ END
         contains "$output" '    last words'
     done
     fails_at 2 'the server is not running any more' --server ./mortal \
-        <<< $'server; type "exit 0\\n"; wait 50ms\nA connect'
+        <<< $'server; type "exit 0\\n"; see "last words"; wait 100ms\nA connect'
 }
 
 @test "play: SIGTERM has to end it, by itself or with exit 0" {
