@@ -207,10 +207,11 @@ static bool compare(struct peer *p, const char *came, const char *wanted,
                     size_t n)
 {
     size_t good = 0;
-    while (good < n && came[good] == wanted[good])
-        good++;
-    if (good < n)
+    if (memcmp(came, wanted, n) != 0) {
+        while (came[good] == wanted[good])
+            good++;
         return not_awaited(p, came, (ssize_t)n, good);
+    }
     p->received += n;
     if (p->received == bytes_total(&p->wanted))
         p->awaited = NOTHING;

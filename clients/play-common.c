@@ -74,10 +74,12 @@ size_t bytes_slice(const struct bytes *b, size_t offset, char *to,
     size_t n = bytes_total(b) - offset;
     if (n > most)
         n = most;
-    for (size_t i = 0, at = offset % b->length; i < n; i++) {
-        to[i] = b->text[at];
-        if (++at == b->length)
-            at = 0;
+    size_t once = n < b->length ? n : b->length;
+    for (size_t i = 0; i < once; i++)
+        to[i] = b->text[(offset + i) % b->length];
+    for (size_t done = once, more; done < n; done += more) {
+        more = done < n - done ? done : n - done;
+        memcpy(to + done, to, more); /* twice as many each time */
     }
     return n;
 }
