@@ -28,12 +28,6 @@ enum { CHILDREN = 10 };
 static int ends[2]; /* a pipe: children write to ends[1] */
 static int number = 1;
 
-/* fork(): it returns the child's pid here, and 0 in the child. */
-static pid_t start_child(void)
-{
-    return check(fork(), "fork");
-}
-
 static bool is_alive(pid_t pid)
 {
     siginfo_t info = { .si_pid = 0 };
@@ -54,7 +48,7 @@ static void ten_children(void)
     pid_t pids[2];
     int known = 0, ours = 0;
     for (int i = 0; i < CHILDREN; i++)
-        if (start_child() == 0) {
+        if (fork_process() == 0) {
             pids[0] = getpid();
             pids[1] = getppid();
             nap(0.3);
@@ -71,7 +65,7 @@ static void ten_children(void)
 
 static void change_number(void)
 {
-    pid_t pid = start_child();
+    pid_t pid = fork_process();
     if (pid == 0) {
         number = 99;
         _exit(0);
@@ -82,7 +76,7 @@ static void change_number(void)
 
 static void exit_codes(void)
 {
-    pid_t pid = start_child();
+    pid_t pid = fork_process();
     if (pid == 0) {
         nap(1);
         _exit(0);
@@ -91,10 +85,10 @@ static void exit_codes(void)
     printf("exit code %d, ", join_process(pid));
     printf("alive %d\n", is_alive(pid));
 
-    if ((pid = start_child()) == 0)
+    if ((pid = fork_process()) == 0)
         exit(3);
     printf("exit(3): exit code %d\n", join_process(pid));
-    if ((pid = start_child()) == 0)
+    if ((pid = fork_process()) == 0)
         abort();
     printf("abort(): exit code %d\n", join_process(pid));
 }
@@ -102,13 +96,13 @@ static void exit_codes(void)
 static void terminate(void)
 {
     char byte;
-    pid_t pid = start_child();
+    pid_t pid = fork_process();
     if (pid == 0)
         sleep_for_ever();
     kill(pid, SIGTERM);
     printf("terminate: exit code %d\n", join_process(pid));
 
-    if ((pid = start_child()) == 0) {
+    if ((pid = fork_process()) == 0) {
         signal(SIGTERM, SIG_IGN);
         check(write(ends[1], "", 1), "write");
         sleep_for_ever();
@@ -123,7 +117,7 @@ static void terminate(void)
 
 static void name_of_a_child(void)
 {
-    pid_t pid = start_child();
+    pid_t pid = fork_process();
     if (pid == 0) {
         char name[16] = "?";
 #ifdef __linux__
@@ -154,9 +148,9 @@ static void kill_parent(bool asks_kernel)
 {
     char byte;
     check(pipe(ends), "pipe");
-    pid_t parent = start_child();
+    pid_t parent = fork_process();
     if (parent == 0) {
-        if (start_child() == 0)
+        if (fork_process() == 0)
             be_grandchild(asks_kernel);
         sleep_for_ever();
     }

@@ -185,13 +185,17 @@ static inline pthread_t create_thread(void *(*body)(void *), void *argument)
     return thread;
 }
 
+/* fork(2): returns the child's pid, and in the child 0. */
+static inline pid_t fork_process(void)
+{
+    return check(fork(), "fork");
+}
+
 /* Start a child process. It runs BODY and exits with its result; it calls no
-   exit(3), so it must flush stdout itself. The step ends if fork() fails. */
+   exit(3), so it must flush stdout itself. */
 static inline pid_t create_process(int (*body)(void))
 {
-    pid_t pid = fork();
-    if (pid < 0)
-        err(1, "fork");
+    pid_t pid = fork_process();
     if (pid == 0)
         _exit(body());
     return pid;
@@ -222,9 +226,7 @@ static inline void wait_for_all(const int gate[2])
 static inline void run_case(const char *title, void (*body)(void))
 {
     printf("%s\n", title);
-    pid_t pid = fork();
-    if (pid < 0)
-        err(1, "fork");
+    pid_t pid = fork_process();
     if (pid == 0) {
         now();
         body();
