@@ -45,7 +45,7 @@ int main(int argc, char **argv)
     step.port = 9000;
     begin_step(argc, argv, "p:", "[-p PORT (9000; 0: any free)]");
     int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     FD_SET(listener, &inputs);
 
     for (;;) {

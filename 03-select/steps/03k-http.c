@@ -24,7 +24,8 @@ enum { MAX_FDS = FD_SETSIZE }; /* a client with a higher fd is refused */
 
 enum { ACCEPT, RECV, SEND, CLOSE, SELECT }; /* in page.count */
 
-enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* the result of a turn */
+/* A turn is what the server does for one client in one round. Its result: */
+enum turn { PROGRESS, WOULD_BLOCK, GONE };
 
 static struct client clients[MAX_FDS]; /* by fd */
 static int highest_fd;                 /* the highest one so far */
@@ -37,8 +38,9 @@ static struct page page = {
     .calls = { "accept", "recv", "send", "close", "select" },
 };
 
-/* A call for this client failed, and errno says why: not now, once more, or
-   the client is gone. An error never concerns the other clients. */
+/* A call for this client failed, and errno says why. EAGAIN: it would block.
+   EINTR: a signal interrupted it; the server will call it again. Any other
+   error: this client is gone, and the other clients are not concerned. */
 static enum turn handle_error(int fd, const char *call)
 {
     page.eagain_count += errno == EAGAIN;
@@ -149,7 +151,7 @@ int main(int argc, char **argv)
     begin_step(argc, argv, "p:q", "[-p PORT (8080; 0: any free)] "
                "[-q (no log)]");
     int listener = highest_fd = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     page.start = time(NULL);
 
     for (;; page.rounds++, page.idle_rounds += !happened) {
