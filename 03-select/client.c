@@ -211,7 +211,7 @@ int main(int argc, char **argv)
             FD_SET(STDIN_FILENO, &readable);
         int n = select(fd + 1, &readable, &writable, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         if (FD_ISSET(fd, &readable) && !read_server(fd))

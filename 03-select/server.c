@@ -312,7 +312,7 @@ int main(int argc, char **argv)
                        accept_failed ? &retry : NULL);
         accept_failed = false;
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         LOG("select: %d ready, nfds %d", n, nfds);

@@ -162,7 +162,7 @@ int main(int argc, char **argv)
         page.count[SELECT]++;
         int n = select(nfds, &readable, &writable, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         for (int fd = listener; fd < nfds; fd++) {
