@@ -4,8 +4,9 @@
  *     make 03-select                     watch it play a scene
  *     03-select/server [-p PORT] [-q]    or run it by itself
  *
- * Look at main(): in each round the process gives select() all its sockets and
- * sleeps there. Then it tests every socket: is it ready? No other call blocks.
+ * Look at main(): in each round the process gives all its sockets to select()
+ * and sleeps in this call. Then it tests each socket: is it ready? No other
+ * call blocks.
  * The notes: 小结 - 最终版本 (the final version), put right.
  */
 #include <arpa/inet.h>
@@ -242,7 +243,8 @@ static enum turn serve(int fd)
     return wants_write(fd) ? flush(fd) : read_client(fd);
 }
 
-/* Fill the two sets: select() overwrites them, so they are new each round. */
+/* Fill the two sets: select() overwrites them, so they are new each round. (No
+   client has an fd below the listener's: those are all in use already.) */
 static void watch(int listener, fd_set *readable, fd_set *writable)
 {
     FD_ZERO(readable);
@@ -254,8 +256,9 @@ static void watch(int listener, fd_set *readable, fd_set *writable)
         FD_CLR(listener, readable);
 }
 
-/* An fd_set has FD_SETSIZE bits, and FD_SET() does not check: with a higher fd
-   it would write into other memory. So the server closes such a client. */
+/* The listener is readable. An fd_set has bits for the fds below FD_SETSIZE.
+   FD_SET() does not check: with a higher fd it would write into other memory.
+   So the server closes a client that has a higher fd. */
 static void on_accept(int listener)
 {
     int fd = accept_client(listener);

@@ -21,7 +21,7 @@ enum { MESSAGE_SIZE = 1024 }; /* bytes: one recv() returns no more */
 
 struct message {
     size_t length;
-    char bytes[MESSAGE_SIZE + 8];
+    char bytes[MESSAGE_SIZE + 8]; /* 8: "response" */
 };
 
 static struct message messages[FD_SETSIZE]; /* by fd: what is to be sent */

@@ -1,5 +1,5 @@
 /*
- * 03g-queue: BROKEN: when a client closes, it spins. A queue for each client.
+ * 03g-queue: a queue for each client. BROKEN: it spins when a client closes.
  *
  *     make 03g                                    watch it play a scene
  *     03-select/steps/03g-queue [-p PORT (9000)]  or run it by itself

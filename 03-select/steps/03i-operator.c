@@ -4,9 +4,9 @@
  *     make 03i                                       watch it play a scene
  *     03-select/steps/03i-operator [-p PORT (8801)]  or run it by itself
  *
- * Look at read_client(): select() waits for all clients, but fgets() waits for
- * the keyboard alone. Until you have typed a line, the server accepts no
- * client and reads from none. Mended in 03j-operator-select.
+ * You are the operator. Look at read_client(): select() waits for all clients,
+ * but fgets() waits for the keyboard alone. Until you have typed a line, the
+ * server accepts no client and reads from none. Mended in 03j-operator-select.
  * The notes: 三. IO multiplexing(IO多路复用).
  *
  *     fd 4: accept

@@ -4,9 +4,9 @@
  *     make 03j                                              watch it play
  *     03-select/steps/03j-operator-select [-p PORT (8801)]  or run it
  *
- * Look at main(): select() watches fd 0, the keyboard, beside the clients, and
- * no client waits for it. Your line goes to the client that has waited
- * longest.
+ * Look at main(): select() watches fd 0, the keyboard, beside the clients. So
+ * the server reads from a client while another one waits for your answer. Your
+ * line goes to the client that has waited longest.
  * The notes: 三. IO multiplexing(IO多路复用), put right.
  *
  *     fd 4 asks: what time is it?
@@ -73,7 +73,7 @@ static void read_client(int fd)
         return;
     }
     LOG("fd %d asks: %s", fd, printable(bytes, (size_t)n));
-    static unsigned long last;
+    static unsigned long last; /* the last place in the queue */
     if (place[fd] == 0)
         place[fd] = ++last;
     print_prompt();

@@ -56,7 +56,7 @@ static enum turn handle_error(int fd, const char *call)
 static enum turn accept_client(int listener)
 {
     page.count[ACCEPT]++;
-    errno = 0;
+    errno = 0; /* accept_fd() may return -1 without an error */
     int fd = accept_fd(listener, MAX_FDS);
     if (fd < 0 && errno == EAGAIN)
         return handle_error(listener, "accept");

@@ -1,7 +1,9 @@
 /*
- * step.h: what the steps of this lesson have in common.
+ * step.h: what the steps of this lesson have in common. A step is a small
+ * program that shows one idea.
  *
- * A step includes this file and system headers, nothing else, and begins with
+ * A step includes this file and system headers, nothing else (03k includes
+ * http.h, too). A step that is a server begins with
  *
  *     step.port = 9999;
  *     begin_step(argc, argv, "p:", "[-p PORT (9999; 0: any free)]");

@@ -68,7 +68,7 @@ static bool watch(int fd, int change)
 static enum turn accept_client(int listener)
 {
     page.count[ACCEPT]++;
-    errno = 0;
+    errno = 0; /* accept_fd() may return -1 without an error */
     int fd = accept_fd(listener, MAX_FDS);
     if (fd < 0 && errno == EAGAIN)
         return handle_error(listener, "accept");
