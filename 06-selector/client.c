@@ -143,8 +143,8 @@ static void send_rest(int fd)
     sent += n > 0 ? (size_t)n : 0;
 }
 
-/* Print what has arrived. Returns false after the last byte: the server has
-   answered everything and closed. */
+/* Print what has arrived. Returns false at the end of the connection, if the
+   input has ended and the server has answered all of it. */
 static bool read_server(int fd)
 {
     char answer[BLOCK_SIZE];
