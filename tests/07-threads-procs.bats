@@ -1,34 +1,35 @@
 load helper
 load contract
-load steps
 lesson 07-threads-procs
 
 # The whole contract for the first model, a thread per client, except one row.
 # Left out: loses_no_memory. libc keeps the stacks of threads that have ended
 # for the next threads, up to 40 MiB. A test below looks at what that costs.
 
-@test "07 it listens on 127.0.0.1 alone, at the port it says" { listens_where_it_says; }
+@test "07 it listens on 127.0.0.1 alone, at the port it says" { listens_on_127_0_0_1_alone; }
 @test "07 a port in use: one line that names call and port, exit 1" { names_a_port_in_use; }
 @test "07 wrong usage: the usage, what is wrong, exit 2" { refuses_wrong_usage; }
 @test "07 a line of log per event, and none with -q" { logs_unless_quiet; }
+@test "07 started with fds 0 to 2 closed, it sends nothing but answers" { keeps_clients_off_the_standard_fds; }
 @test "07 every byte comes back, a-z as A-Z, the others as they are" { answers_every_byte; }
 @test "07 8 MiB at once come back byte for byte" { answers_8_mib; }
 @test "07 a byte at a time is answered byte by byte" { answers_a_trickle; }
 @test "07 a client that stops sending still gets its last byte" { answers_after_half_close; }
 @test "07 a client that closes without reading harms nobody" { survives_a_close_without_reading; }
 @test "07 a client that resets, at whatever moment, harms nobody" { survives_a_reset; }
-@test "07 a reset while many bytes are pending harms nobody" { survives_a_reset_while_it_owes; }
+@test "07 a reset while many bytes are pending harms nobody" { survives_a_reset_with_bytes_pending; }
 @test "07 a reset before the server has accepted harms nobody" { survives_a_reset_in_the_backlog; }
 @test "07 stopped and continued, it goes on where it was" { survives_stop_and_continue; }
-@test "07 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { says_bye; }
+@test "07 SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { ends_by_signal; }
+@test "07 SIGTERM and SIGINT end it even if nobody reads its log" { ends_with_a_full_log; }
 @test "07 a silent client stops nobody else" { serves_others_beside_a_silent_client; }
 @test "07 a client that does not read stops nobody else, and loses nothing" { serves_others_beside_a_deaf_client; }
 @test "07 the server sleeps while it waits for a client that does not read" { sleeps_beside_a_deaf_client; }
 @test "07 a client that does not read costs 64 KiB of memory at most" { keeps_64_kib_for_a_deaf_client; }
 @test "07 a client that sends without end gets one turn per round" { takes_turns_with_a_greedy_client; }
 @test "07 200 clients that send at once all get their answers" { answers_a_burst; }
-@test "07 without a free fd it sleeps, serves on, and accepts again later" { lives_on_without_fds; }
-@test "07 1,100 clients, even if it cannot serve all, harm nobody" { lives_on_beyond_1024_fds; }
+@test "07 without a free fd it sleeps, serves on, and accepts again later" { serves_on_without_fds; }
+@test "07 1,100 clients, even if it cannot serve all, harm nobody" { serves_on_beyond_1024_fds; }
 @test "07 clients that come and go cost no fd" { loses_no_fd; }
 @test "07 with nothing to do it makes no system call" { makes_no_system_call_when_idle; }
 
@@ -43,19 +44,21 @@ process() {
 }
 
 @test "07 process: a line of log per event, and none with -q" { process; logs_unless_quiet; }
+@test "07 process: started with fds 0 to 2 closed, it sends nothing but answers" { process; keeps_clients_off_the_standard_fds; }
 @test "07 process: 8 MiB at once come back byte for byte" { process; answers_8_mib; }
 @test "07 process: a client that stops sending still gets its last byte" { process; answers_after_half_close; }
 @test "07 process: a client that closes without reading harms nobody" { process; survives_a_close_without_reading; }
 @test "07 process: a client that resets, at whatever moment, harms nobody" { process; survives_a_reset; }
-@test "07 process: a reset while many bytes are pending harms nobody" { process; survives_a_reset_while_it_owes; }
+@test "07 process: a reset while many bytes are pending harms nobody" { process; survives_a_reset_with_bytes_pending; }
 @test "07 process: a reset before the server has accepted harms nobody" { process; survives_a_reset_in_the_backlog; }
 @test "07 process: stopped and continued, it goes on where it was" { process; survives_stop_and_continue; }
-@test "07 process: SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { process; says_bye; }
+@test "07 process: SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { process; ends_by_signal; }
+@test "07 process: SIGTERM and SIGINT end it even if nobody reads its log" { process; ends_with_a_full_log; }
 @test "07 process: a silent client stops nobody else" { process; serves_others_beside_a_silent_client; }
 @test "07 process: a client that does not read stops nobody else, and loses nothing" { process; serves_others_beside_a_deaf_client; }
 @test "07 process: the server sleeps while it waits for a client that does not read" { process; sleeps_beside_a_deaf_client; }
 @test "07 process: 200 clients that send at once all get their answers" { process; answers_a_burst; }
-@test "07 process: without a free fd it sleeps, serves on, and accepts again later" { process; lives_on_without_fds; }
+@test "07 process: without a free fd it sleeps, serves on, and accepts again later" { process; serves_on_without_fds; }
 @test "07 process: clients that come and go cost no fd" { process; loses_no_fd; }
 
 # -------------------------------------------------------- -m pool
@@ -67,14 +70,16 @@ pool() {
 }
 
 @test "07 pool: a line of log per event, and none with -q" { pool; logs_unless_quiet; }
+@test "07 pool: started with fds 0 to 2 closed, it sends nothing but answers" { pool; keeps_clients_off_the_standard_fds; }
 @test "07 pool: a client that stops sending still gets its last byte" { pool; answers_after_half_close; }
 @test "07 pool: a client that closes without reading harms nobody" { pool; survives_a_close_without_reading; }
 @test "07 pool: a client that resets, at whatever moment, harms nobody" { pool; survives_a_reset; }
 @test "07 pool: stopped and continued, it goes on where it was" { pool; survives_stop_and_continue; }
-@test "07 pool: SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { pool; says_bye; }
+@test "07 pool: SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { pool; ends_by_signal; }
+@test "07 pool: SIGTERM and SIGINT end it even if nobody reads its log" { pool; ends_with_a_full_log; }
 @test "07 pool: a silent client stops nobody else" { pool; serves_others_beside_a_silent_client; }
 @test "07 pool: a client that does not read stops nobody else, and loses nothing" { pool; serves_others_beside_a_deaf_client; }
-@test "07 pool: without a free fd it sleeps, serves on, and accepts again later" { pool; lives_on_without_fds; }
+@test "07 pool: without a free fd it sleeps, serves on, and accepts again later" { pool; serves_on_without_fds; }
 @test "07 pool: clients that come and go cost no fd" { pool; loses_no_fd; }
 
 # ----------------------------------------------------- -m prefork
@@ -84,13 +89,15 @@ prefork() {
 }
 
 @test "07 prefork: a line of log per event, and none with -q" { prefork; logs_unless_quiet; }
+@test "07 prefork: started with fds 0 to 2 closed, it sends nothing but answers" { prefork; keeps_clients_off_the_standard_fds; }
 @test "07 prefork: a client that stops sending still gets its last byte" { prefork; answers_after_half_close; }
 @test "07 prefork: a client that closes without reading harms nobody" { prefork; survives_a_close_without_reading; }
 @test "07 prefork: a client that resets, at whatever moment, harms nobody" { prefork; survives_a_reset; }
-@test "07 prefork: a reset while many bytes are pending harms nobody" { prefork; survives_a_reset_while_it_owes; }
+@test "07 prefork: a reset while many bytes are pending harms nobody" { prefork; survives_a_reset_with_bytes_pending; }
 @test "07 prefork: a reset before the server has accepted harms nobody" { prefork; survives_a_reset_in_the_backlog; }
 @test "07 prefork: stopped and continued, it goes on where it was" { prefork; survives_stop_and_continue; }
-@test "07 prefork: SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { prefork; says_bye; }
+@test "07 prefork: SIGTERM and SIGINT end it at once: bye, exit 0, nothing left" { prefork; ends_by_signal; }
+@test "07 prefork: SIGTERM and SIGINT end it even if nobody reads its log" { prefork; ends_with_a_full_log; }
 @test "07 prefork: a silent client stops nobody else" { prefork; serves_others_beside_a_silent_client; }
 @test "07 prefork: a client that does not read stops nobody else, and loses nothing" { prefork; serves_others_beside_a_deaf_client; }
 @test "07 prefork: clients that come and go cost no fd" { prefork; loses_no_fd; }
@@ -346,32 +353,6 @@ END
     done
 }
 
-# The log is a pipe that nobody reads. The load fills it, and then the server
-# sleeps in write(): each of its threads or processes that has a line to log.
-@test "07 SIGTERM and SIGINT end it even if its log is a pipe that nobody reads" {
-    local signal line pipe=$BATS_TEST_TMPDIR/pipe
-    mkfifo "$pipe"
-    for FLAGS in "-m thread" "-m process" "-m pool" "-m prefork"; do
-        for signal in TERM INT; do
-            exec 8<> "$pipe"
-            set -m
-            # shellcheck disable=SC2086 # FLAGS are words
-            "$PROGRAM" -p 0 $FLAGS > "$pipe" 2>&1 < /dev/null 3>&- 8>&- &
-            PID=$!
-            set +m
-            read -r -t 5 -u 8 line
-            PORT=${line##*:}
-            run "$ROOT/clients/load" -p "$PORT" -c 100 -n 100 -t 1 3>&- 8>&-
-            [ "$status" -ne 0 ] || { echo "the pipe is not full"; return 1; }
-            kill -s "$signal" "$PID"
-            within 1 gone "$PID" || { echo "$FLAGS: SIG$signal"; return 1; }
-            ends_with 0 "$PID"
-            PID=
-            exec 8>&-
-        done
-    done
-}
-
 # There is address space for a few stacks only.
 @test "07 thread: no room for another thread: that client gets EOF, the others live on" {
     memory_is_its_own
@@ -504,164 +485,4 @@ END
     contains "$(cat "$BATS_TEST_TMPDIR/out")" "missing"
     contains "$(cat "$BATS_TEST_TMPDIR/out")" "the server has gone"
     same 2 "$(wc -l < "$BATS_TEST_TMPDIR/out")" lines
-}
-
-# ------------------------------------------------ steps, README and NOTES
-
-# endings TITLE: the ends under this title, in their order, in one line.
-endings() {
-    awk -v title="$1" '!/^ / { mine = $0 == title; next }
-        mine && / (Ending|end)/ { sub(/.* s  /, ""); printf "%s;", $0 }' <<< "$output"
-}
-
-@test "07a pthread_join() waits for one thread; the end of main() waits for none" {
-    finds 07a-threads -s 0.05
-    same "Ending Alex;Ending egon;end....;" "$(endings "join both")"
-    same "Ending Alex;end....;Ending egon;" "$(endings "join the first")"
-    same "end....;Ending Alex;Ending egon;" "$(endings "join none")"
-    same "Ending Alex;end....;" "$(endings "join the first, and end")"
-}
-
-@test "07b the end of main() cuts off each thread that it has not joined" {
-    finds 07b-daemon -s 0.05
-    same "end..;" "$(endings "both are daemons")"
-    same "Ending Alex;Ending egon;end..;" "$(endings "Alex, 3 s, is a daemon")"
-    same "Ending Alex;end..;" "$(endings "egon, 5 s, is a daemon")"
-    same "Ending Alex;end..;" "$(endings "egon is detached")"
-    same 8 "$(grep -c Begin <<< "$output")" "begun"
-}
-
-@test "07c without a lock subtractions are lost, with a lock none is" {
-    finds 07c-race -s 0.02
-    says "no lock +[1-9][0-9]? left" "held +0 left" "without the lock +0 left"
-}
-
-@test "07c ThreadSanitizer finds the race" {
-    echo 'int main(void) { return 0; }' > "$BATS_TEST_TMPDIR/probe.c"
-    "${CC:-cc}" -fsanitize=thread -o "$BATS_TEST_TMPDIR/probe" \
-        "$BATS_TEST_TMPDIR/probe.c" 2> /dev/null &&
-        "$BATS_TEST_TMPDIR/probe" 2> /dev/null ||
-        skip "ThreadSanitizer is missing, or does not run here"
-    run timeout 20 make -s -C "$ROOT" tsan-07c 3>&-
-    contains "$output" "data race"
-    contains "$output" no_lock
-    [ "$status" -ne 0 ]
-}
-
-@test "07d it finds the deadlock, and both cures end" {
-    finds 07d-deadlock -s 0.05
-    says "A then B, against B then A$" "Thread-1 holds A and waits for B" \
-        "Thread-2 holds B and waits for A" "both A then B" "both have ended" \
-        "while it holds a lock" "unlocks ." "both have ended"
-}
-
-@test "07e a recursive mutex counts: as many unlocks as locks" {
-    finds 07e-recursive -s 0.03
-    says "plain .*1st: ok, .*for ever" "check .*1st: ok, 2nd: .*deadlock" \
-        "recursive .*1st: ok, 2nd: ok" "once.* busy" "twice.* ok" "unlock once" \
-        "1 of 5 .*busy" "unlock twice" "5 of 5 .*ok"
-}
-
-@test "07f a late clear() deletes the next set(); a count loses none" {
-    finds 07f-event -s 0.03
-    says "5 of 5" "^a flag, and" "4 of 5" "^a count" "5 of 5"
-    same 14 "$(grep -c "oh yeah" <<< "$output")" "times oh yeah"
-}
-
-@test "07g twenty threads, and never more than five inside" {
-    finds 07g-semaphore -s 0.03
-    same 20 "$(grep -c "enters" <<< "$output")" "threads inside"
-    says "5 inside$" "20 threads, at most 5 at a time"
-}
-
-@test "07h put() waits while the queue is full, get() while it is empty, join() for task_done()" {
-    finds 07h-queue -s 0.05
-    says "FIFO .*out 34 56 12$" "LIFO .*out 12 56 34$" "out 3 4 5 7$" \
-        "qsize 2, empty 0, full 1" "nowait +Full" "timeout 1 +Full" "put +ok" \
-        "qsize 0, empty 1, full 0" "nowait +Empty" "timeout 1 +Empty" "get +ok" \
-        "no task_done yet: qsize 0, empty 1" "join +ok, after [2-9]" ValueError
-}
-
-@test "07i a shelf with a limit makes the cook wait, and each baozi is eaten once" {
-    finds 07i-producer-consumer -s 0.05
-    says "made 10, eaten 10, most on the shelf 3, .*had to wait" "1000" \
-        "made 10, eaten 10, most .*never waited"
-    same 20 "$(grep -c " eats baozi [0-9]" <<< "$output")" "baozi eaten"
-    same 2 "$(grep -c " eats baozi 7" <<< "$output")" "the eighth, at two meals"
-}
-
-@test "07j join, terminate and kill a process; its child when the parent is killed" {
-    finds 07j-processes -s 0.05
-    says "10 children: 10 known pids, 10 times" "still 1$" "alive 1, exit code 0, alive 0" \
-        "code 3$" "code -6$" "terminate: exit code -15" "alive 1; kill: exit code -9" \
-        "lives on"
-    [ "$(uname)" = Linux ] || return 0
-    says "name: baozi" "lives on" "killed, too"
-}
-
-@test "07k a pipe does not keep messages apart, a length or a datagram does" {
-    finds 07k-ipc
-    says '"onetwo"' '"one", "two"' 'datagrams: "one", "two"' "Bad file" \
-        '"ping", "pong"' "5 messages, none mixed" "for ever" "close it: end of file"
-}
-
-@test "07l one process owns the dict and the list; GET and SET are two messages" {
-    finds 07l-manager
-    says "13 keys.*: 1$" "ten: 1$" "list has 10" "by GET and SET: 1$" \
-        "by ADD: 10$" "another process .*: 1$"
-}
-
-@test "07m with a lock both halves stay together; a robust lock survives its owner" {
-    finds 07m-process-lock -s 0.05
-    whole=$(grep -cE '^hello world ([0-9]) Finished \1$' <<< "${output#*with a lock}")
-    same 10 "$whole" "whole lines with the lock"
-    without=$(sed '/^with a lock/,$d' <<< "$output")
-    same 0 "$(grep -cE '^hello world ([0-9]) Finished \1$' <<< "$without")" "without"
-    [ "$(uname)" != Darwin ] || return 0
-    says "with a lock" '"Owner died"' '"ok"'
-}
-
-@test "07n the pool uses its processes again; callbacks run in the parent" {
-    finds 07n-pool -s 0.05
-    says "apply: 10 tasks.* by [1-5] processes" refused "async: 10 .* by [1-5] " \
-        "callbacks: 10, of them in the parent 10; for its children 10" \
-        "callbacks 0, error callbacks 10" "no join: 0 of 10"
-}
-
-@test "07o one thread, four threads, four processes do the same work, and it is right" {
-    finds 07o-cpu-or-io -s 0.05
-    says "waiting, 1" "4 threads" "4 processes" "primes, 1" "4 threads" \
-        "4 processes" "24 of 24 tasks right"
-    # Waiting uses next to no CPU, counting does.
-    awk '/^primes/ { counts = 1 } / s  / { cpu[counts] += $(NF - 2) }
-        END { exit !(cpu[0] < cpu[1] / 2) }' <<< "$output"
-}
-
-@test "07p while a thread of the library reads, no request has to wait" {
-    [ "$(uname)" = Linux ] || skip "it is about Linux"
-    finds 07p-aio 1
-    # try again if the machine stood still for 60 ms
-    [[ $output == *" 5 before "* ]] || finds 07p-aio 1
-    same 5 "$(grep -c "request of .* is answered" <<< "$output")" "requests"
-    says 'message: "hello"' ": 5 .* answered, 5 before the message came"
-}
-
-@test "07p a thread reads for us; state, signal, callback and error report the end" {
-    [ "$(uname)" = Linux ] || skip "it is about Linux"
-    finds 07p-aio 2
-    says "^threads +1, and 2 after .*(sleeps in read\(\)|may not see)" \
-        "^state +[1-9][0-9]* x EINPROGRESS, then 0: 5 bytes, and no signal" \
-        "^signal +SIGUSR1, SI_ASYNCIO, .* our own process: 5 bytes" \
-        "^callback +in (a new|the other) thread: 5 bytes" \
-        "^no reader .*: Broken pipe" "^closed .*: Bad file descriptor"
-}
-
-@test "07p without an argument it runs both parts, the second as a new program" {
-    [ "$(uname)" = Linux ] || skip "it is about Linux"
-    finds 07p-aio
-    says "^asynchronous: 5 " "^threads +1, and 2 " "^closed "
-}
-
-@test "07 the commands in README.md and NOTES.md print what these say" {
-    readme_is_true
 }

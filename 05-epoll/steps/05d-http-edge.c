@@ -89,11 +89,9 @@ static enum turn accept_client(int listener)
 
 static void close_client(int fd)
 {
-    LOG("fd %d: close", fd);
+    close_fd(fd, "gone");
     page.count[CLOSE]++;
     page.clients--;
-    close(fd);
-    out_of_fds = false;
 }
 
 static bool wants_write(int fd)

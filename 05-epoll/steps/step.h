@@ -202,6 +202,7 @@ static inline void close_with_reset(int fd)
 enum { BACKLOG = 4096 }; /* clients that may wait for accept() */
 
 static bool out_of_fds; /* no free fd: no accept() until a client closes */
+static int clients_open; /* clients now: accept_fd() less close_fd() */
 
 /* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
    SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
@@ -228,8 +229,8 @@ static inline int listen_on(int port)
 
 /* Accept one client; its socket does not block. Returns its fd, or -1 if the
    client has left already, or accept() failed, or the fd is not below LIMIT
-   (then it is closed). EMFILE sets out_of_fds. After an error the function
-   sleeps 10 ms, or the step would spin. */
+   (then it is closed). After an error the function sleeps 10 ms, or the step
+   would spin. */
 static inline int accept_fd(int listener, int limit)
 {
     int fd = accept(listener, NULL, NULL);
@@ -237,7 +238,7 @@ static inline int accept_fd(int listener, int limit)
                    errno == ECONNABORTED))
         return -1;
     if (fd < 0) {
-        out_of_fds = errno == EMFILE;
+        out_of_fds = errno == EMFILE && clients_open > 0;
         LOG("accept: %s", strerror(errno));
         sleep_ms(10);
         return -1;
@@ -248,6 +249,7 @@ static inline int accept_fd(int listener, int limit)
         close(fd);
         return -1;
     }
+    clients_open++;
     fcntl(fd, F_SETFL, O_NONBLOCK); /* on Linux, accept() leaves it unset */
     return fd;
 }
@@ -257,6 +259,7 @@ static inline void close_fd(int fd, const char *why)
 {
     LOG("fd %d: close: %s", fd, why);
     close(fd);
+    clients_open--;
     out_of_fds = false;
 }
 

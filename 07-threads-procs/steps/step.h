@@ -123,7 +123,10 @@ static inline double now(void)
 /* Sleep for some of the notes' seconds. */
 static inline void nap(double seconds)
 {
-    sleep_ms((long)(seconds * step.second * 1e3 + 0.5));
+    double ns = seconds * step.second * 1e9;
+    time_t whole = (time_t)(ns / 1e9);
+    nanosleep(&(struct timespec){ whole, (long)(ns - (double)whole * 1e9) },
+              NULL);
 }
 
 /* Print a line with now() before it. It is one printf(), so that the lines of
