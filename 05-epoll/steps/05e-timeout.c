@@ -61,9 +61,7 @@ int main(int argc, char **argv)
                "[-s SECONDS (0.2)]");
     int listener = listen_on(step.port);
     fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
-    epoll_fd = open_epoll();
-    if (!watch_fd(epoll_fd, EPOLL_CTL_ADD, listener, EPOLLIN))
-        err(1, "epoll_ctl");
+    epoll_fd = open_epoll_for(listener, EPOLLIN);
 
     bool printed = false; /* then sleep until the next event */
     for (;;) {

@@ -109,6 +109,25 @@ static inline void begin_step(int argc, char **argv, const char *options,
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* What a step in two parts calls first. Returns the part to run, 1 or 2, or 0:
+   both. It has no options. */
+static inline int begin_parts(int argc, char **argv)
+{
+    begin_step(1, argv, "", "[PART (1 or 2; both)]");
+    if (argc > 2)
+        errx(2, "unexpected argument '%s'\n%s", argv[2], USAGE);
+    return argc > 1 ? parse_number(argv[1], 1, 2) : 0;
+}
+
+/* What a system call has returned. If it has failed (-1), that ends the step,
+   exit status 1: CALL stands in the error message. */
+static inline int check(long result, const char *call)
+{
+    if (result < 0)
+        err(1, "%s", call);
+    return (int)result;
+}
+
 /* -------------------------------------------------------------- clocks */
 
 /* usleep() is not in POSIX any more. */
@@ -130,10 +149,7 @@ static inline double now_ms(void)
 /* Create an epoll; return its fd. A failure ends the step, exit status 1. */
 static inline int open_epoll(void)
 {
-    int epoll_fd = epoll_create1(0);
-    if (epoll_fd < 0)
-        err(1, "epoll_create1");
-    return epoll_fd;
+    return check(epoll_create1(0), "epoll_create1");
 }
 
 /* Register the events to wait for. CHANGE is EPOLL_CTL_ADD or EPOLL_CTL_MOD.
@@ -143,6 +159,16 @@ static inline bool watch_fd(int epoll_fd, int change, int fd, uint32_t events)
 {
     struct epoll_event event = { .events = events, .data.fd = fd };
     return epoll_ctl(epoll_fd, change, fd, &event) == 0;
+}
+
+/* Create an epoll that watches this fd; return the epoll's fd. A failure ends
+   the step. */
+static inline int open_epoll_for(int fd, uint32_t events)
+{
+    int epoll_fd = open_epoll();
+    if (!watch_fd(epoll_fd, EPOLL_CTL_ADD, fd, events))
+        err(1, "epoll_ctl");
+    return epoll_fd;
 }
 
 /* --------------------------------------- a TCP connection in one process

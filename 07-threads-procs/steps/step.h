@@ -105,6 +105,15 @@ static inline int begin_parts(int argc, char **argv)
     return argc > 1 ? parse_number(argv[1], 1, 2) : 0;
 }
 
+/* What a system call has returned. If it has failed (-1), that ends the step,
+   exit status 1: CALL stands in the error message. */
+static inline int check(long result, const char *call)
+{
+    if (result < 0)
+        err(1, "%s", call);
+    return (int)result;
+}
+
 /* -------------------------------------------------------------- clocks */
 
 /* usleep() is not in POSIX any more. */
@@ -165,15 +174,6 @@ void print_line(const char *format, ...)
 }
 
 /* ------------------------------------------------ threads and processes */
-
-/* What a system call has returned. If it has failed (-1), that ends the step,
-   exit status 1: CALL stands in the error message. */
-static inline int check(long result, const char *call)
-{
-    if (result < 0)
-        err(1, "%s", call);
-    return (int)result;
-}
 
 /* Start a thread. The step ends if the system has no room for it. */
 static inline pthread_t create_thread(void *(*body)(void *), void *argument)
