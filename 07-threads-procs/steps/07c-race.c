@@ -52,13 +52,9 @@ static void *nap_without_lock(void *unused)
 
 static void run(const char *title, void *(*body)(void *))
 {
-    pthread_t threads[THREADS];
     double begin = now();
     num = THREADS;
-    for (int i = 0; i < THREADS; i++)
-        threads[i] = create_thread(body, NULL);
-    for (int i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
+    run_threads(THREADS, body);
     printf("%-23s  %2d left of %d, after %4.1f s\n", title, num, THREADS,
            now() - begin);
 }

@@ -6,14 +6,12 @@
  * A mutex works between processes if it lies in shared memory and has the
  * attribute PROCESS_SHARED. Look at the lines without it: the halves mix. The
  * last two lines are not in the notes: a process may be killed while it holds
- * the lock. A robust mutex returns EOWNERDEAD to the next process, which
- * repairs what the mutex protects and goes on. With a plain one all others
- * wait for ever.
+ * the lock. With a plain mutex all others wait for ever. A robust one returns
+ * EOWNERDEAD to the next process, which repairs what the mutex protects.
  * The notes: 进程锁 Lock.
  *
  *     without a lock
  *     hello world 0hello world 1hello world 2... Finished 0
- *      Finished 1
  *     ...
  *     with a lock
  *     hello world 0 Finished 0
@@ -57,7 +55,6 @@ static int print_two_halves(void)
         wait_for_all(gate); /* or they might mix only by luck */
     nap(0.1);
     printf(" Finished %d\n", number);
-    fflush(stdout);
     if (use_lock)
         pthread_mutex_unlock(lock);
     return 0;
@@ -76,12 +73,6 @@ static void ten_children(const char *title)
 }
 
 #ifndef __APPLE__
-static int die_with_lock(void)
-{
-    pthread_mutex_lock(lock);
-    return raise(SIGKILL);
-}
-
 static const char *text_of(int error)
 {
     return error == 0 ? "ok" : error == EOWNERDEAD ? "Owner died" : "?";
@@ -89,7 +80,12 @@ static const char *text_of(int error)
 
 static void owner_dies(void)
 {
-    join_process(create_process(die_with_lock));
+    pid_t owner = fork_process();
+    if (owner == 0) {
+        pthread_mutex_lock(lock);
+        raise(SIGKILL);
+    }
+    join_process(owner);
     printf("the owner is killed: the next process gets \"%s\"\n",
            text_of(pthread_mutex_lock(lock)));
     pthread_mutex_consistent(lock);

@@ -12,7 +12,6 @@
  *
  *     2  CPUs              took     CPU  at once
  *     waiting, 1 thread   0.80 s  0.00 s     0.0
- *     ... 4 threads       0.20 s  0.00 s     0.0
  *     ...
  *     primes, 1 thread    0.09 s  0.09 s     1.0
  *     ... 4 threads       0.05 s  0.09 s     1.9
@@ -60,11 +59,7 @@ static void by_one_thread(void)
 
 static void by_threads(void)
 {
-    pthread_t threads[TASKS];
-    for (int i = 0; i < TASKS; i++)
-        threads[i] = create_thread(run_task, NULL);
-    for (int i = 0; i < TASKS; i++)
-        pthread_join(threads[i], NULL);
+    run_threads(TASKS, run_task);
 }
 
 static void by_processes(void)

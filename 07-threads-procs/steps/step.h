@@ -185,6 +185,16 @@ static inline pthread_t create_thread(void *(*body)(void *), void *argument)
     return thread;
 }
 
+/* Run BODY in COUNT threads at once. Return when all have ended. */
+static inline void run_threads(int count, void *(*body)(void *))
+{
+    pthread_t threads[count];
+    for (int i = 0; i < count; i++)
+        threads[i] = create_thread(body, NULL);
+    for (int i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+}
+
 /* fork(2): returns the child's pid, and in the child 0. */
 static inline pid_t fork_process(void)
 {
