@@ -59,27 +59,27 @@ static const char *try_in_another_thread(void)
     return text_of(error);
 }
 
-static void lock(const char *times)
+static const char *lock(void)
 {
-    printf("%s: %s", times, text_of(pthread_mutex_lock(&mutex)));
+    return text_of(pthread_mutex_lock(&mutex));
 }
 
 static void lock_twice(void)
 {
     init(PTHREAD_MUTEX_NORMAL);
-    lock("  plain         1st");
+    printf("  plain         1st: %s, ", lock());
     if (pthread_mutex_trylock(&mutex) == EBUSY)
-        puts(", 2nd would block for ever (trylock: EBUSY)");
+        puts("2nd would block for ever (trylock: EBUSY)");
 
     init(PTHREAD_MUTEX_ERRORCHECK);
-    lock("  error check   1st");
-    lock(", 2nd");
+    printf("  error check   1st: %s, ", lock());
+    printf("2nd: %s\n", lock());
 
     init(PTHREAD_MUTEX_RECURSIVE);
-    lock("\n  recursive     1st");
-    lock(", 2nd");
+    printf("  recursive     1st: %s, ", lock());
+    printf("2nd: %s\n", lock());
     pthread_mutex_unlock(&mutex);
-    printf("\n    unlocked once, trylock in another thread: %s\n",
+    printf("    unlocked once, trylock in another thread: %s\n",
            try_in_another_thread());
     pthread_mutex_unlock(&mutex);
     printf("    unlocked twice, trylock in another thread: %s\n",

@@ -86,7 +86,8 @@ static bool task_done(void)
 {
     pthread_mutex_lock(&queue.lock);
     bool ok = queue.unfinished > 0;
-    queue.unfinished -= ok;
+    if (ok)
+        queue.unfinished--;
     unlock();
     return ok;
 }
