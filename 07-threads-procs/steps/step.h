@@ -95,6 +95,16 @@ static inline void begin_step(int argc, char **argv, const char *options,
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* What a step in two parts calls first. Returns the part to run, 1 or 2, or 0:
+   both. It has no options. */
+static inline int begin_parts(int argc, char **argv)
+{
+    begin_step(1, argv, "", "[PART (1 or 2; both)]");
+    if (argc > 2)
+        errx(2, "unexpected argument '%s'\n%s", argv[2], USAGE);
+    return argc > 1 ? parse_number(argv[1], 1, 2) : 0;
+}
+
 /* -------------------------------------------------------------- clocks */
 
 /* usleep() is not in POSIX any more. */
@@ -129,6 +139,18 @@ static inline void nap(double seconds)
               NULL);
 }
 
+/* The moment after some of the notes' seconds, for a call with a timeout:
+   pthread_cond_timedwait(3) and sem_timedwait(3) use the clock of the day. */
+static inline struct timespec deadline(double seconds)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    double ns = (double)t.tv_nsec + seconds * step.second * 1e9;
+    t.tv_sec += (time_t)(ns / 1e9);
+    t.tv_nsec = (long)ns % 1000000000;
+    return t;
+}
+
 /* Print a line with now() before it. It is one printf(), so that the lines of
    two threads do not mix. */
 static inline __attribute__((format(printf, 1, 2)))
@@ -144,6 +166,15 @@ void print_line(const char *format, ...)
 
 /* ------------------------------------------------ threads and processes */
 
+/* What a system call has returned. If it has failed (-1), that ends the step,
+   exit status 1: CALL stands in the error message. */
+static inline int check(long result, const char *call)
+{
+    if (result < 0)
+        err(1, "%s", call);
+    return (int)result;
+}
+
 /* Start a thread. The step ends if the system has no room for it. */
 static inline pthread_t create_thread(void *(*body)(void *), void *argument)
 {
@@ -154,13 +185,17 @@ static inline pthread_t create_thread(void *(*body)(void *), void *argument)
     return thread;
 }
 
+/* fork(2): returns the child's pid, and in the child 0. */
+static inline pid_t fork_process(void)
+{
+    return check(fork(), "fork");
+}
+
 /* Start a child process. It runs BODY and exits with its result; it calls no
-   exit(3), so it must flush stdout itself. The step ends if fork() fails. */
+   exit(3), so it must flush stdout itself. */
 static inline pid_t create_process(int (*body)(void))
 {
-    pid_t pid = fork();
-    if (pid < 0)
-        err(1, "fork");
+    pid_t pid = fork_process();
     if (pid == 0)
         _exit(body());
     return pid;
@@ -176,14 +211,22 @@ static inline int join_process(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+/* Wait until all processes are here. GATE is a pipe, and each of them has both
+   ends: read() returns 0 when the last one has closed its writing end. */
+static inline void wait_for_all(const int gate[2])
+{
+    char byte;
+    close(gate[1]);
+    if (read(gate[0], &byte, 1) != 0)
+        err(1, "gate");
+}
+
 /* Run one case of a step, as a program of its own: BODY is its main(), and the
    clock of now() starts at 0. So the end of BODY ends its threads, too. */
 static inline void run_case(const char *title, void (*body)(void))
 {
     printf("%s\n", title);
-    pid_t pid = fork();
-    if (pid < 0)
-        err(1, "fork");
+    pid_t pid = fork_process();
     if (pid == 0) {
         now();
         body();
