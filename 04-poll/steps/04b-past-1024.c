@@ -3,10 +3,9 @@
  *
  *     make 04b      or:  04-poll/steps/04b-past-1024
  *
- * Only the last of them is readable. Look at what sets the limit: for poll()
- * it is the number of files that the process may open; for select() it is
- * FD_SETSIZE, the number of bits in an fd_set. But the fd_set belongs to the C
- * library: the Linux kernel takes a longer row of bits.
+ * Look at what sets the limit: for poll() it is the number of files that the
+ * process may open; for select() it is FD_SETSIZE, the number of bits in an
+ * fd_set. But that belongs to the C library: Linux takes a longer row of bits.
  * The notes: (2)poll简介; Poll, which takes the limit away.
  *
  *     poll, 1100 fds, the highest is 1103   1 ready: fd 1103
