@@ -23,12 +23,8 @@
 static void wait_for(bool comes, const char *what, struct timeval *timeout)
 {
     int ends[2];
-    if (pipe(ends) < 0)
-        err(1, "pipe");
-    pid_t child = comes ? fork() : 1;
-    if (child < 0)
-        err(1, "fork");
-    if (child == 0) {
+    check(pipe(ends), "pipe");
+    if (comes && check(fork(), "fork") == 0) {
         nap(2);
         _exit(write(ends[1], "x", 1) != 1);
     }
@@ -77,31 +73,6 @@ static void look(const char *what, int fd, int nfds)
                FD_ISSET(fd, &sets[2]) ? "exceptional" : "-");
 }
 
-static int new_listener(void)
-{
-    struct sockaddr_in any_port = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listener, (struct sockaddr *)&any_port, sizeof any_port) < 0 ||
-        listen(listener, 5) < 0)
-        err(1, "bind and listen");
-    return listener;
-}
-
-/* A socket that is connected to the listener. */
-static int connect_to(int listener)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
-        connect(fd, (struct sockaddr *)&address, size) < 0)
-        err(1, "connect");
-    return fd;
-}
-
 /* Send until the buffers are full, and look; read all of it, and look. */
 static void look_at_full_buffer(int fd, int peer)
 {
@@ -118,10 +89,10 @@ static void look_at_full_buffer(int fd, int peer)
 static void show_lists(void)
 {
     char byte;
-    int listener = new_listener();
+    int listener = listen_here();
     puts("\nOne fd in all three lists: what select() returns, and leaves");
     look("a listener, no client has come", listener, listener + 1);
-    int peer = connect_to(listener);
+    int peer = connect_here(listener);
     look("... a client has come", listener, listener + 1);
     int fd = accept(listener, NULL, NULL);
     fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -139,11 +110,8 @@ static void show_lists(void)
     close(fd);
     look("... it is closed", fd, fd + 1);
 
-    peer = connect_to(listener);
-    fd = accept(listener, NULL, NULL);
-    setsockopt(peer, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
-               sizeof(struct linger)); /* now close() sends a RST */
-    close(peer);
+    connect_pair(&fd, &peer);
+    close_with_reset(peer);
     look("another one, reset by its peer", fd, fd + 1);
 
     FILE *file = tmpfile();
