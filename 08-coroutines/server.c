@@ -47,7 +47,7 @@ enum {
                                client has a buffer on its coroutine's stack.
                                With this size the stack uses one page */
     MAX_FDS = CO_MAX_FDS,   /* the module cannot wait for a higher fd */
-    RETRY_MS = 10,          /* after accept() failed */
+    RETRY_MS = 10,          /* from a failed accept() to the next try */
 };
 
 static int client_count;              /* clients that are connected now */
@@ -59,10 +59,11 @@ static bool quiet;
     ((void)(quiet || printf("%s:%d: " format "\n", \
                             __FILE__, __LINE__, __VA_ARGS__)))
 
-/* SIGINT and SIGTERM. The kernel takes back all sockets and memory, so the
-   handler may interrupt anything; it calls only functions that are safe there
-   (signal-safety(7)). If the log is a full pipe that nobody reads, write()
-   would block: poll() tells, and the process ends without "bye". */
+/* SIGINT and SIGTERM. The kernel frees all sockets and memory when the process
+   ends, so the handler may interrupt anything; it calls only functions that
+   are safe in a handler (signal-safety(7)). If the log is a full pipe that
+   nobody reads, write() would block: then poll() returns 0, and the process
+   ends without "bye". */
 static void say_bye(int signal_number)
 {
     struct pollfd log = { .fd = STDOUT_FILENO, .events = POLLOUT };
@@ -82,7 +83,8 @@ static void open_standard_fds(void)
     close(fd);
 }
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -114,7 +116,8 @@ static void raise_fd_limit(void)
         limit.rlim_cur /= 2; /* macOS allows less than its hard limit */
 }
 
-/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
+/* a-z become A-Z. There is no "if" in it, so the compiler can change many
+   bytes at once: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)

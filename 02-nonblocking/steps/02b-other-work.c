@@ -19,7 +19,7 @@
 
 enum {
     MAX_FDS = 1024,          /* the server closes a client with a higher fd */
-    BUFFER_SIZE = 16 * 1024, /* bytes: one turn reads no more than this */
+    BUFFER_SIZE = 16 * 1024, /* bytes: one recv() takes no more than this */
 };
 
 struct client {

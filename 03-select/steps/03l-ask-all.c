@@ -3,13 +3,13 @@
  *
  *     make 03l    or: 03-select/steps/03l-ask-all
  *
- * Look at EAGAIN: the reads of a stream that had nothing. select() leaves the
- * ready fds in the set; FD_ISSET() looks there, which is no system call.
+ * Ten streams, which are pipes here, and a hundred messages, each into one of
+ * the streams. Look at EAGAIN: how many reads found nothing? select() leaves
+ * the ready fds in the set; FD_ISSET() looks there, which is no system call.
  * The notes: 内核EPOLL模型讲解, the loop with select(streams[]).
  *
  *                                               select    read   EAGAIN
  *     all streams, until EAGAIN                    100    1100     1000
- *     ...
  */
 #include "step.h"
 #include <sys/select.h>
