@@ -244,7 +244,9 @@ static enum turn serve(int fd)
 }
 
 /* Fill the two sets: select() overwrites them, so they are new each round. (No
-   client has an fd below the listener's: those are all in use already.) */
+   client has an fd below the listener's: those are all in use already.) The
+   third set of select() is for urgent data. On an error a socket is readable
+   and writable, and recv() or send() returns the error. */
 static void watch(int listener, fd_set *readable, fd_set *writable)
 {
     FD_ZERO(readable);
@@ -309,8 +311,6 @@ int main(int argc, char **argv)
         watch(listener, &readable, &writable);
         int nfds = highest_fd + 1;
         struct timeval retry = { .tv_usec = RETRY_MS * 1000 };
-        /* The third set is for urgent data. On an error a socket is readable
-           and writable, and recv() or send() returns the error. */
         int n = select(nfds, &readable, &writable, NULL,
                        accept_failed ? &retry : NULL);
         accept_failed = false;

@@ -1,12 +1,15 @@
 /*
  * 08-coroutines: a coroutine for each client, all of them in one thread.
+ * (A coroutine is a function with a stack of its own. So it can stop in the
+ * middle and go on there later, and meanwhile the others run.)
  *
  *     make 08-coroutines                     watch it play a scene
  *     08-coroutines/server [-p PORT] [-q]    or run it by itself
  *
  * Look at serve_client(): it is lesson 01's, byte for byte. But its recv() is
  * co_recv(). In lesson 01 the process sleeps there; here only this client's
- * coroutine waits, and the others go on. What is new is below it, and in co.c.
+ * coroutine waits, and the others go on. New are the four #defines, the
+ * functions from run_client() to wait_to_accept(), and the module, co.h.
  * The notes: 高并发的socket_server, put right.
  */
 #include "co.h"
@@ -32,8 +35,9 @@
 #define USAGE "usage: " LESSON "/server [-p PORT (9008; 0: any free)] " \
               "[-q (no log)]"
 
-/* The module has a function like each of these system calls. From here on the
-   name means that function. (In Python: from gevent import socket.) */
+/* The module has a function like each of these system calls, co_accept() like
+   accept() and so on. From here on accept() means co_accept(). (In Python:
+   from gevent import socket.) */
 #define accept co_accept
 #define close co_close
 #define recv co_recv
@@ -171,7 +175,7 @@ static void *run_client(void *fd)
 {
     serve_client((int)(intptr_t)fd, co_name(co_self()));
     client_count--;
-    co_wake(&client_closed);
+    co_wake(&client_closed); /* if main() waits for a free fd: here is one */
     return NULL;
 }
 
@@ -189,9 +193,9 @@ static void start_client(int fd, const char *name)
     co_detach(co);
 }
 
-/* accept() failed, and errno says why. EMFILE: the process has no free fd;
-   wait until a client closes. After any other error, sleep for RETRY_MS. Only
-   main() waits here: the clients' coroutines go on. */
+/* accept() failed, and errno says why. EMFILE: the process has no free fd. If
+   a client is connected, wait until one closes. In all other cases sleep for
+   RETRY_MS. Only main() waits here: the clients' coroutines go on. */
 static void wait_to_accept(void)
 {
     int error = errno;

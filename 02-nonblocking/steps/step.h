@@ -104,6 +104,15 @@ static inline void begin_step(int argc, char **argv, const char *options,
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* What a system call has returned. If it has failed (-1), that ends the step,
+   exit status 1: CALL stands in the error message. */
+static inline int check(long result, const char *call)
+{
+    if (result < 0)
+        err(1, "%s", call);
+    return (int)result;
+}
+
 /* -------------------------------------------------------------- clocks */
 
 /* usleep() is not in POSIX any more. */

@@ -22,10 +22,7 @@
 /* Start a child process that writes a byte into a pipe after 2 seconds. */
 static void write_later(int fd)
 {
-    pid_t child = fork();
-    if (child < 0)
-        err(1, "fork");
-    if (child > 0)
+    if (check(fork(), "fork") > 0)
         return;
     nap(2);
     _exit(write(fd, "x", 1) != 1);
@@ -36,8 +33,7 @@ static void wait_for_byte(bool comes, const char *what,
                           struct timeval *timeout)
 {
     int ends[2];
-    if (pipe(ends) < 0)
-        err(1, "pipe");
+    check(pipe(ends), "pipe");
     if (comes)
         write_later(ends[1]);
     fd_set set;
@@ -86,31 +82,6 @@ static void look(const char *what, int fd, int nfds)
                FD_ISSET(fd, &sets[2]) ? "exceptional" : "-");
 }
 
-static int new_listener(void)
-{
-    struct sockaddr_in any_port = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listener, (struct sockaddr *)&any_port, sizeof any_port) < 0 ||
-        listen(listener, 5) < 0)
-        err(1, "bind and listen");
-    return listener;
-}
-
-/* A socket that is connected to the listener. */
-static int connect_to(int listener)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
-        connect(fd, (struct sockaddr *)&address, size) < 0)
-        err(1, "connect");
-    return fd;
-}
-
 /* Send until the peer's receive buffer and our send buffer are full, and look.
    Let the peer read it all, and look. */
 static void look_at_full_buffer(int fd, int peer)
@@ -128,10 +99,10 @@ static void look_at_full_buffer(int fd, int peer)
 static void show_lists(void)
 {
     char byte;
-    int listener = new_listener();
+    int listener = listen_here();
     puts("\nOne fd in all three lists: what select() returns, and leaves");
     look("a listener, no client has come", listener, listener + 1);
-    int peer = connect_to(listener);
+    int peer = connect_here(listener);
     look("... a client has come", listener, listener + 1);
     int fd = accept(listener, NULL, NULL);
     fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -149,11 +120,8 @@ static void show_lists(void)
     close(fd);
     look("... it is closed", fd, fd + 1);
 
-    peer = connect_to(listener);
-    fd = accept(listener, NULL, NULL);
-    setsockopt(peer, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
-               sizeof(struct linger)); /* now close() sends a RST */
-    close(peer);
+    connect_pair(&fd, &peer);
+    close_with_reset(peer);
     look("another one, reset by its peer", fd, fd + 1);
 
     FILE *file = tmpfile();

@@ -106,6 +106,15 @@ static inline void begin_step(int argc, char **argv, const char *options,
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* What a system call has returned. If it has failed (-1), that ends the step,
+   exit status 1: CALL stands in the error message. */
+static inline int check(long result, const char *call)
+{
+    if (result < 0)
+        err(1, "%s", call);
+    return (int)result;
+}
+
 /* -------------------------------------------------------------- clocks */
 
 /* usleep() is not in POSIX any more. */
@@ -230,6 +239,58 @@ static inline const char *printable(char *bytes, size_t length)
             bytes[i] = bytes[i] == '\n' ? ' ' : '?';
     bytes[length] = '\0';
     return bytes;
+}
+
+/* --------------------------------------- a TCP connection in one process
+
+   If a call in these functions fails, it ends the step, exit status 1. */
+
+/* Listen on a free port of 127.0.0.1, for a client in this process. */
+static inline int listen_here(void)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (listener < 0 ||
+        bind(listener, (struct sockaddr *)&address, sizeof address) < 0 ||
+        listen(listener, 1) < 0)
+        err(1, "socket, bind, listen");
+    return listener;
+}
+
+/* Connect to this listener. Returns the client's socket. The kernel completes
+   the connection by itself, before accept(). */
+static inline int connect_here(int listener)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+        connect(fd, (struct sockaddr *)&address, size) < 0)
+        err(1, "connect");
+    return fd;
+}
+
+/* Open a TCP connection and store its two ends. */
+static inline void connect_pair(int *ours, int *peer)
+{
+    int listener = listen_here();
+    *peer = connect_here(listener);
+    *ours = accept(listener, NULL, NULL);
+    if (*ours < 0)
+        err(1, "accept");
+    close(listener);
+}
+
+/* Close a socket and send its peer a reset, RST (SO_LINGER in socket(7)). */
+static inline void close_with_reset(int fd)
+{
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+               sizeof(struct linger));
+    close(fd);
 }
 
 /* ---------------------------------------------------- the late message

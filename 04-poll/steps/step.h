@@ -104,6 +104,15 @@ static inline void sleep_ms(long ms)
     nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
+/* What a system call has returned. If it has failed (-1), that ends the step,
+   exit status 1: CALL stands in the error message. */
+static inline int check(long result, const char *call)
+{
+    if (result < 0)
+        err(1, "%s", call);
+    return (int)result;
+}
+
 /* Open two sockets that are connected: you can read from each of them what was
    written to the other one (socketpair(2)). */
 static inline void open_pair(int ends[2])
