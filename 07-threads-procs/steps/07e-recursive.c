@@ -25,16 +25,16 @@
 
 enum { THREADS = 5 };
 
-static pthread_mutex_t mutex;
+static pthread_mutex_t mutex; /* the recursive one */
 static bool unlocks_twice;
 static atomic_int ended; /* threads */
 
-static void init(int type)
+static void init(pthread_mutex_t *m, int type)
 {
     pthread_mutexattr_t attributes;
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_settype(&attributes, type);
-    pthread_mutex_init(&mutex, &attributes);
+    pthread_mutex_init(m, &attributes);
     pthread_mutexattr_destroy(&attributes);
 }
 
@@ -59,25 +59,26 @@ static const char *try_in_another_thread(void)
     return text_of(error);
 }
 
-static const char *lock(void)
+static const char *lock(pthread_mutex_t *m)
 {
-    return text_of(pthread_mutex_lock(&mutex));
+    return text_of(pthread_mutex_lock(m));
 }
 
 static void lock_twice(void)
 {
-    init(PTHREAD_MUTEX_NORMAL);
-    printf("  plain         1st: %s, ", lock());
-    if (pthread_mutex_trylock(&mutex) == EBUSY)
+    pthread_mutex_t plain, checking;
+    init(&plain, PTHREAD_MUTEX_NORMAL);
+    printf("  plain         1st: %s, ", lock(&plain));
+    if (pthread_mutex_trylock(&plain) == EBUSY)
         puts("2nd would block for ever (trylock: EBUSY)");
 
-    init(PTHREAD_MUTEX_ERRORCHECK);
-    printf("  error check   1st: %s, ", lock());
-    printf("2nd: %s\n", lock());
+    init(&checking, PTHREAD_MUTEX_ERRORCHECK);
+    printf("  error check   1st: %s, ", lock(&checking));
+    printf("2nd: %s\n", lock(&checking));
 
-    init(PTHREAD_MUTEX_RECURSIVE);
-    printf("  recursive     1st: %s, ", lock());
-    printf("2nd: %s\n", lock());
+    init(&mutex, PTHREAD_MUTEX_RECURSIVE);
+    printf("  recursive     1st: %s, ", lock(&mutex));
+    printf("2nd: %s\n", lock(&mutex));
     pthread_mutex_unlock(&mutex);
     printf("    unlocked once, trylock in another thread: %s\n",
            try_in_another_thread());
@@ -107,7 +108,7 @@ static void *do_a_then_b(void *unused)
 /* One after the other, the threads hold the mutex for 10 s in all. */
 static void five_threads(void)
 {
-    init(PTHREAD_MUTEX_RECURSIVE);
+    init(&mutex, PTHREAD_MUTEX_RECURSIVE);
     for (int i = 0; i < THREADS; i++)
         create_thread(do_a_then_b, NULL);
     for (int i = 0; i < 150 && ended < THREADS; i++)
