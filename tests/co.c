@@ -143,7 +143,7 @@ static void *nap(void *ms)
     co_sleep((double)(intptr_t)ms / 1000);
     CHECK(now() >= wanted);          /* not too early */
     CHECK(wanted >= latest - 0.005); /* in order: co_sleep() reads the clock
-                                        after us, later if the machine is busy */
+                                        later, if the machine is busy */
     latest = wanted;
     woken++;
     return ms;
