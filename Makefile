@@ -136,15 +136,18 @@ $(filter 08-coroutines/%,$(pairs)) \
     08-coroutines/steps/08g-blocking-call: $(CO_IO)
 TRACE    := $(patsubst %,build/clients/%.o,trace calls tracee constants \
             timeline figure figure-svg svg)
+clients/play: $(patsubst %,build/clients/%.o,actions stage screen peers child \
+    proc scene words play-common)
 clients/load: $(patsubst %,build/clients/load-%.o,latency report stream)
 clients/xray: $(TRACE) build/clients/xray-summary.o
 clients/models: $(TRACE) build/clients/figure-text.o
 
 # A server's loop over bytes is to work on many of them at once: -O3. A step is
 # read more often than run: it compiles fast, and a debugger shows each line.
+# So does play: it is the first thing that a student waits for.
 OPTIMISE = -O1
 %/server build/0%: OPTIMISE = -O3
-$(steps): OPTIMISE = -O0
+$(steps) clients/play: OPTIMISE = -O0
 $(filter %/05f-cost %/08f-cost,$(steps)): OPTIMISE = -O3
 
 $(programs): %: %.c

@@ -4,10 +4,11 @@
  *     make 06a                                                   run it
  *     06-selector/steps/06a-event-queue [-s SECONDS (0.2)]
  *
- * A child process is the user with mouse and keyboard; the queue is a pipe.
+ * A child process plays the user with mouse and keyboard; the queue is a pipe.
  * Look at the loop in main(): it does not know what a click or a key is. It
  * calls the function in the event. And look at on_save(), which is slow: there
- * is one loop, so the next events wait. -s: how long one of its seconds lasts.
+ * is one loop, so the next events wait. -s says how long a second of the table
+ * below lasts.
  * The notes: 事件驱动与异步IO (事件驱动模型).
  *
  *     0.0 s  no event: the loop sleeps
@@ -21,8 +22,8 @@
  */
 #include "step.h"
 
-/* A pointer may go through this pipe only because the user is a fork(2) of
-   the same program: its functions are at the same addresses. */
+/* These pointers may go through the pipe because both processes come from one
+   fork(2): functions and strings have the same addresses in both. */
 struct event {
     void (*handler)(const struct event *);
     const char *what; /* the button, or the key */
@@ -33,6 +34,7 @@ struct event {
 static int handled;
 static bool in_order = true;
 
+/* Print one line, and check that no event is lost or out of order. */
 static void print_event(const struct event *e, const char *name,
                         const char *rest)
 {

@@ -5,8 +5,9 @@
  *
  * Look at the last line: the best backend is the first one that the kernel can
  * open now. epoll and kqueue need an fd for their list; poll and select do
- * not. The table shows what each backend does with two fds that are readable:
- * /dev/null, which epoll cannot watch, and a pipe with a high number.
+ * not. In the table, "here" is the place of the backend in the order. The next
+ * columns show what it does with two fds that are readable: /dev/null, which
+ * epoll cannot watch, and a pipe with a high number.
  * The notes: 通用写法 (Selector), selectors 模块.
  *
  *     backend  here         /dev/null  fd 1024
@@ -60,8 +61,8 @@ static void print_best(const char *when)
     selector_close(selector);
 }
 
-/* An fd of FD_SETSIZE or more for the same file. Returns -1 if the limit of
-   open files is too low. */
+/* Another fd for the same file, not below FD_SETSIZE. Raises the limit of open
+   files first. Returns -1 if the hard limit is too low. */
 static int high_fd(int fd)
 {
     struct rlimit limit;

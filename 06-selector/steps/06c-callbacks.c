@@ -30,7 +30,7 @@ static void on_writable(const struct selector_key *key, int ready);
 /* The listener is readable: a client has come. */
 static void on_accept(const struct selector_key *key, int ready)
 {
-    int fd = accept_fd(key->fd, INT_MAX);
+    int fd = accept_fd(key->fd, INT_MAX); /* any number will do */
     (void)ready;
     if (fd < 0)
         return;

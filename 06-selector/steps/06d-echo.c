@@ -5,10 +5,11 @@
  *     06-selector/steps/06d-echo [-p PORT (8080)]   or run it by itself
  *
  * Look at the end of on_readable(): the callback that reads also sends. Nearly
- * always the kernel has room, and the step needs no epoll_ctl(). If it has no
- * room, the rest is pending: on_writable() sends it later, and until then the
- * step reads no more from this client. Python's server says "conn.send(data)
- * # Hope it won't block"; one client that does not read ends that server.
+ * always the kernel has room, and the step needs no epoll_ctl(). If the kernel
+ * has no room, the rest is pending: on_writable() sends it later, and until
+ * then the step reads no more from this client. Python's server says
+ * "conn.send(data) # Hope it won't block". One client that does not read ends
+ * that server.
  * The notes: selectors, in 三. IO multiplexing.
  *
  *     fd 5: accept
@@ -34,7 +35,7 @@ static void on_writable(const struct selector_key *key, int ready);
 /* The listener is readable: a client has come. */
 static void on_accept(const struct selector_key *key, int ready)
 {
-    int fd = accept_fd(key->fd, INT_MAX);
+    int fd = accept_fd(key->fd, INT_MAX); /* any number will do */
     (void)ready;
     if (fd < 0)
         return;
@@ -70,7 +71,8 @@ static void on_readable(const struct selector_key *key, int ready)
     on_writable(key, SELECTOR_WRITE); /* there is room, nearly always */
 }
 
-/* The client is writable: there is room for the answer. */
+/* Send the pending bytes, as many as the kernel has room for. If some are
+   left, wait until the client is writable, and go on here. */
 static void on_writable(const struct selector_key *key, int ready)
 {
     struct client *client = key->data;
