@@ -29,7 +29,7 @@ play    = SERVER='$(server)' clients/play $(if $(STEP),--step) \
           $(if $(PACE),--pace $(PACE)) $(if $(XRAY),--xray)
 export CC
 
-.PHONY: help all test clean faults models $(lessons) $(numbers) $(letters)
+.PHONY: help all test clean faults fuzz models $(lessons) $(numbers) $(letters)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -91,6 +91,8 @@ diff-%:
 ##   make faults                 run everything while system calls fail
 ##   make faults SERVER=path/to/yours FAULT=recv:EINTR=30 SEED=2
 ##                               your server; one fault; other calls that fail
+##   make fuzz                   invented .play files, FTP commands and HTTP
+##                               requests; FUZZ=http SECONDS=60: one of them
 ##   make tsan-07c               a step under ThreadSanitizer: does it race?
 test: all
 	@SERVER='$(server)' tests/run.sh
@@ -104,6 +106,9 @@ tsan-%:
 faults: build/faults.so $(if $(SERVER),clients/play clients/load,all)
 	@SERVER='$(server)' FAULT='$(FAULT)' SEED='$(or $(SEED),1)' \
 	    ONLY='$(ONLY)' tests/faults.sh || [ $$? = 77 ]
+
+fuzz:
+	@FUZZ_SECONDS='$(or $(SECONDS),20)' tests/fuzz.sh $(FUZZ)
 
 # The library that makes system calls fail. macOS cannot load it.
 build/faults.so: $(wildcard tests/faults*.c) tests/faults-rules.h
@@ -161,7 +166,7 @@ build/%.o: %.c
 -include $(wildcard build/*/*.d build/*/*/*.d) # which headers a file includes
 
 # A name that the kit does not have.
-unknown := $(filter-out help all test clean faults models diff-% test-% tsan-% \
+unknown := $(filter-out help all test clean faults fuzz models diff-% test-% tsan-% \
            build/% $(lessons) $(numbers) $(letters) $(programs),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):

@@ -94,10 +94,9 @@ int main(void)
         }
         for (int i = n - 1; i > 0; i--)
             if (fds[i].revents && !serve(fds[i].fd)) {
-#ifdef LEAK
-                if (errno != ECONNRESET)
-#endif
+#ifndef LEAK
                 close(fds[i].fd);
+#endif
                 fds[i] = fds[--n];
             }
     }
@@ -116,7 +115,7 @@ faults_of() {
 @test "faults: a server that is right survives" {
     for fault in all:harmless recv:ECONNRESET=5 send:EPIPE=5; do
         run -0 faults_of "$fault"
-        contains "$output" "$fault"
+        contains "$output" "${fault%=*}"
         contains "$output" "all programs survived; seed 1"
     done
 }
@@ -139,7 +138,8 @@ faults_of() {
 }
 
 @test "faults: an fd that is not closed is found" {
-    run -1 faults_of recv:ECONNRESET=5
+    run -1 faults_of accept:EINTR=50 -DLEAK
+    contains "$output" "fds"
     contains "$output" "before"
 }
 
@@ -201,9 +201,20 @@ faults_of_reads() {
     build all
     PROGRAM=$ROOT/07-threads-procs/server start_server -q
     for c in 01-blocking 02-nonblocking 03-select 04-poll 05-epoll 06-selector; do
+        # shellcheck disable=SC2046 # they are words
         stop_and_continue "$ROOT/$c/client" -p "$PORT" $(one_connection "$c")
-        same "ONE TWO THREE FOUR" "$(paste -sd ' ' < "$BATS_TEST_TMPDIR/out")" "the output of $c"
+        same "ONE TWO THREE FOUR" "$(answers_of "$c" | paste -sd ' ')" "the output of $c"
     done
+}
+
+# answers_of CLIENT: the answers that it has printed; 04 prints the connection,
+# too, and 05 says that they are right.
+answers_of() {
+    case $1 in
+        05*) sed -n 's/^1 answer to "\(.*\)\\n", all right,.*/\1/p' "$BATS_TEST_TMPDIR/out" |
+            tr '[:lower:]' '[:upper:]' ;;
+        *) sed 's/^1: //' "$BATS_TEST_TMPDIR/out" ;;
+    esac
 }
 
 one_connection() {

@@ -77,6 +77,7 @@ rules() {
 # if it cannot wait. FTP may refuse a transfer for want of an fd, and where
 # close() does not say that the file is complete.
 may_end_a_connection() {
+    # shellcheck disable=SC2086,SC2116 # words, on one line
     case " $(echo $harmful) $KIND:$1" in
         *" $1 "* | *:open:EMFILE* | *:socket:EMFILE* | *:write:ENOSPC* | \
             *:read:EIO* | *:connect:ETIMEDOUT* | *:connect:EADDRNOTAVAIL* | \
@@ -140,10 +141,11 @@ group() {
 }
 
 # resources: the fds of the server, and its processes.
+# shellcheck disable=SC2016 # these are awk's words
 resources() {
     local fds=("/proc/$PID/fd"/*)
-    echo "${#fds[@]} fds, $(group 'n += $1 != "Z"') processes," \
-        "$(group 'n += $1 == "Z"') zombies"
+    printf '%s fds, %s processes, %s zombies' "${#fds[@]}" \
+        "$(group 'n += $1 != "Z"')" "$(group 'n += $1 == "Z"')"
 }
 
 has_resources() {
@@ -151,6 +153,7 @@ has_resources() {
 }
 
 # ticks: its CPU time, in 1/100 s.
+# shellcheck disable=SC2016
 ticks() {
     group 'n += $12 + $13'
 }
@@ -386,8 +389,9 @@ same_output() {
     sed 's/^1: //' got | cmp -s - "$WANTED" # 04 prints the connection
 }
 
+# 05 prints a line for all that one read() returned.
 all_lines() {
-    [ "$(grep -c 'all right' got)" -eq "$(wc -l < "$INPUT")" ]
+    [ -s got ] && ! grep -qv 'all right' got
 }
 
 all_right() {
@@ -611,7 +615,10 @@ if [ -z "${SERVER:-}" ]; then
 fi
 
 echo
-if [ -z "$any" ]; then
+if [ -z "$any" ] && [ -z "${SERVER:-}" ]; then
+    echo "no program makes such a call"
+    exit 0
+elif [ -z "$any" ]; then
     echo "no call came to build/faults.so: LD_PRELOAD does nothing for a" \
         "static program, and for one that is set-user-ID"
     exit 77

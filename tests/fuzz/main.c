@@ -35,5 +35,5 @@ int main(int argc, char **argv)
         free(copy);
         tried++;
     }
-    printf("%d inputs tried\n", tried);
+    fprintf(stderr, "%d inputs tried\n", tried); /* ftp closes stdout */
 }
