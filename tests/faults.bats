@@ -265,8 +265,8 @@ stop_and_continue() {
 # stop_often COMMAND...: stop and continue it until it ends.
 stop_often() {
     "$@" > "$BATS_TEST_TMPDIR/out" 2> "$BATS_TEST_TMPDIR/err" 3>&- &
-    local job=$! i
-    for i in {1..10}; do
+    local job=$!
+    for _ in {1..10}; do
         kill -STOP "$job" && sleep 0.01 && kill -CONT "$job" &&
             kill -WINCH "$job" && sleep 0.02
     done 2> /dev/null || true
