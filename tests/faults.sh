@@ -188,6 +188,7 @@ ends() {
         [ "$(tail -n 1 log)" = bye ] || { echo "no bye: $(tail -n 1 log)"; return 1; }
     fi
     gone "-$PID" || { echo "it leaves processes behind"; return 1; }
+    rm pid # it is free now, and may become that of another program
 }
 
 # survives FAULT TALK ANSWERS COMMAND...: the whole run of a server. TALK is
