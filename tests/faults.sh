@@ -183,10 +183,10 @@ ends() {
     kill -TERM "$PID"
     within 2 gone "$PID" || { echo "SIGTERM does not end it"; return 1; }
     wait "$PID" || status=$?
-    if [ "$status" -ne 143 ] || [ -z "$HTTP_PATH" ]; then # they do as they like
+    case $KIND:$status in http:143 | slow:143) ;; *) # they have no handler
         [ "$status" -eq 0 ] || { echo "exit status $status after SIGTERM"; return 1; }
-        [ "$(tail -n 1 log)" = bye ] || { echo "no bye: $(tail -n 1 log)"; return 1; }
-    fi
+        [ "$(tail -n 1 log)" = bye ] || { echo "no bye: $(tail -n 1 log)"; return 1; } ;;
+    esac
     gone "-$PID" || { echo "it leaves processes behind"; return 1; }
     rm pid # it is free now, and may become that of another program
 }
@@ -323,12 +323,19 @@ ftp_talks() {
     rm -f got got.part
 }
 
-# ask FD: send a line, and get the answer.
+# ask FD: send a line, or a command, and get the answer.
 ask() {
-    local answer=
-    echo hello >&"$1"
-    read -r -t 5 -u "$1" answer
-    [ "$answer" = HELLO ] || { echo "no answer"; return 1; }
+    local line=''
+    case $KIND in
+        server)
+            echo hello >&"$1"
+            read -r -t 5 -u "$1" line
+            [ "$line" = HELLO ] ;;
+        ftp)
+            printf 'PWD\r\n' >&"$1"
+            while read -r -t 5 -u "$1" line && [[ $line == 220* ]]; do :; done
+            [[ $line == 530* ]] ;;
+    esac || { echo "no answer"; return 1; }
 }
 
 # ms_of_answers: how long 100 answers on fd 3 take.
@@ -359,7 +366,7 @@ others_wait() {
     [ $(($(ticks) - before)) -le 25 ] || { echo "it spins"; return 1; }
     exec 3>&-
     faults_off
-    ask 4 || { echo "to a client that had to wait"; return 1; }
+    ask 4 || { echo "for a client that had to wait"; return 1; }
     exec 4>&-
     ends
 }
@@ -428,8 +435,13 @@ one_run() {
     local fault=$1
     shift
     if [ "$fault" = accept:ENFILE=for-ever ]; then
-        [ "$KIND" = server ] || { echo -; return 1; }
-        others_wait "$@" -p 0 -q
+        case $KIND in
+            server) others_wait "$@" -p 0 -q ;;
+            ftp)
+                mkdir root
+                others_wait "$@" -p 0 -q -r root -u tom:secret ;;
+            *) echo - && false ;;
+        esac
         return
     fi
     case $KIND in
@@ -594,7 +606,8 @@ if [ -z "${SERVER:-}" ]; then
     add slow-http slow "'$KIT/clients/slow-http' -d 20"
     WIDTH=9
     [ ${#names[@]} -eq 0 ] ||
-        table "fault of the server" "${FAULT:-$harmless $harmful $files}"
+        table "fault of the server" \
+            "${FAULT:-$harmless $harmful $files accept:ENFILE=for-ever}"
 
     none
     serve_clients "$KIT/07-threads-procs/server" -p 0 -q
