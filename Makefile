@@ -147,13 +147,14 @@ clients/load: $(patsubst %,build/clients/load-%.o,latency report stream)
 clients/xray: $(TRACE) build/clients/xray-summary.o
 clients/models: $(TRACE) build/clients/figure-text.o
 
-# A server's loop over bytes is to work on many of them at once: -O3. A step is
-# read more often than run: it compiles fast, and a debugger shows each line.
-# So does play: it is the first thing that a student waits for.
-OPTIMISE = -O1
-%/server build/0%: OPTIMISE = -O3
-$(steps) clients/play: OPTIMISE = -O0
+# -O3 for what carries every byte of the clients: a loop over bytes then works
+# on many of them at once. Everything else is to compile fast, and a debugger
+# shows each of its lines.
+OPTIMISE = -O0
+$(lessons:%=%/server) build/06-selector/selector%.o build/08-%.o: \
+    OPTIMISE = -O3
 $(filter %/05f-cost %/08f-cost,$(steps)): OPTIMISE = -O3
+clients/load build/clients/load-%.o: OPTIMISE = -O1
 
 $(programs): %: %.c
 	@mkdir -p build/$(@D)

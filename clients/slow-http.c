@@ -86,7 +86,8 @@ static void open_standard_fds(void)
     close(fd);
 }
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {

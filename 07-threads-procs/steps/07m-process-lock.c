@@ -1,14 +1,14 @@
 /*
  * 07m-process-lock: ten processes print two halves of a line each.
  *
- *     make 07m  or:  07-threads-procs/steps/07m-process-lock [-s SECONDS]
+ *     make 07m  or: 07-threads-procs/steps/07m-process-lock [-s SECONDS (0.2)]
  *
- * SECONDS (0.2): how long one second of the notes lasts. A mutex works between
- * processes if it lies in shared memory and has the attribute PROCESS_SHARED.
- * Look at the lines without it: the halves of ten lines mix. The last two
- * lines are not in the notes: a process may be killed while it holds the lock.
- * A robust mutex returns EOWNERDEAD to the next process, which repairs what
- * the mutex protects and goes on. With a plain one all others wait for ever.
+ * A mutex works between processes if it lies in shared memory and has the
+ * attribute PROCESS_SHARED. Look at the lines without it: the halves mix. The
+ * last two lines are not in the notes: a process may be killed while it holds
+ * the lock. A robust mutex returns EOWNERDEAD to the next process, which
+ * repairs what the mutex protects and goes on. With a plain one all others
+ * wait for ever.
  * The notes: 进程锁 Lock.
  *
  *     without a lock
@@ -17,7 +17,6 @@
  *     ...
  *     with a lock
  *     hello world 0 Finished 0
- *     hello world 1 Finished 1
  *     ...
  *     the owner is killed: the next process gets "Owner died"
  *     it goes on: after that a process gets "ok"
@@ -54,12 +53,8 @@ static int print_two_halves(void)
         pthread_mutex_lock(lock);
     printf("hello world %d", number);
     fflush(stdout);
-    if (!use_lock) { /* until all are here, or they might mix only by luck */
-        char byte;
-        close(gate[1]);
-        if (read(gate[0], &byte, 1) < 0)
-            err(1, "read");
-    }
+    if (!use_lock)
+        wait_for_all(gate); /* or they might mix only by luck */
     nap(0.1);
     printf(" Finished %d\n", number);
     fflush(stdout);
@@ -71,8 +66,7 @@ static int print_two_halves(void)
 static void ten_children(const char *title)
 {
     puts(title);
-    if (pipe(gate) < 0)
-        err(1, "pipe");
+    check(pipe(gate), "pipe");
     for (number = 0; number < CHILDREN; number++)
         create_process(print_two_halves);
     close(gate[0]);
