@@ -567,7 +567,7 @@ KIT=$PWD WIDTH=4 HTTP_PATH='' any='' quiet_pids=''
 trap 'kill $quiet_pids 2> /dev/null; rm -rf "$out"' EXIT
 head -c 300000 /dev/urandom > "$out/file"
 seq -f 'line %g of several, all with the same words' 20000 > "$out/lines"
-head -n 200 "$out/lines" > "$out/few"
+head -n 4000 "$out/lines" > "$out/few"
 tr '[:lower:]' '[:upper:]' < "$out/lines" > "$out/LINES"
 tr '[:lower:]' '[:upper:]' < "$out/few" > "$out/FEW"
 if [ -n "${FAULT:-}" ] && [ "$FAULT" != accept:ENFILE=for-ever ]; then # its rules may be the user's own

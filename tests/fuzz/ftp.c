@@ -17,6 +17,7 @@
 
 enum {
     LISTENER_FDS = 64, /* the listener is one of the first fds */
+    FIRST = 10000,     /* ms: the first reply comes in this time */
     SILENCE = 20,      /* ms without a reply: there will be no more */
     SESSIONS = 500,    /* then remove what they have made */
 };
@@ -98,7 +99,7 @@ static int connect_to(int to)
     return fd;
 }
 
-static void check(bool right, const char *what, const char *line)
+static void must(bool right, const char *what, const char *line)
 {
     if (right)
         return;
@@ -113,14 +114,14 @@ static void check_replies(char *text, size_t length)
     bool inside = false; /* in a reply of several lines */
     for (; (end = memchr(line, '\n', length)) != NULL; line = end + 1) {
         length -= (size_t)(end + 1 - line);
-        check(end > line && end[-1] == '\r', "no CR LF", line);
+        must(end > line && end[-1] == '\r', "no CR LF", line);
         end[-1] = '\0';
-        check(strlen(line) == (size_t)(end - 1 - line), "a zero byte", line);
+        must(strlen(line) == (size_t)(end - 1 - line), "a zero byte", line);
         for (char *c = line; *c != '\0'; c++)
-            check((unsigned char)*c >= ' ' && *c != 127, "a control character",
+            must((unsigned char)*c >= ' ' && *c != 127, "a control byte",
                   line);
         bool code = strspn(line, "0123456789") == 3;
-        check(inside || code, "no code", line);
+        must(inside || code, "no code", line);
         inside = (inside && !(code && line[3] == ' ')) ||
                  (code && line[3] == '-');
     }
@@ -132,13 +133,14 @@ static void read_replies(int fd)
     static char text[256 * 1024];
     size_t length = 0;
     struct pollfd readable = { .fd = fd, .events = POLLIN };
-    while (length < sizeof text && poll(&readable, 1, SILENCE) == 1) {
+    while (length < sizeof text &&
+           poll(&readable, 1, length == 0 ? FIRST : SILENCE) == 1) {
         ssize_t n = recv(fd, text + length, sizeof text - length, 0);
         if (n <= 0)
             break;
         length += (size_t)n;
     }
-    check(length > 0, "no reply", "");
+    must(length > 0, "no reply", "");
     check_replies(text, length);
 }
 

@@ -12,7 +12,7 @@
 
 enum { MOST_ANSWERS = 64 };
 
-static void check(bool right, const char *what)
+static void must(bool right, const char *what)
 {
     if (right)
         return;
@@ -24,19 +24,19 @@ static void check(bool right, const char *what)
 static int check_answer(const struct client *c)
 {
     int status = 0, end = 0, length = -1;
-    check(c->size > 0 && c->size < ANSWER_SIZE, "the size of the answer");
+    must(c->size > 0 && c->size < ANSWER_SIZE, "the size of the answer");
     char *text = malloc(c->size + 1); /* a read beyond it is found */
     memcpy(text, c->answer, c->size);
     text[c->size] = '\0';
-    check(strlen(text) == c->size, "a zero byte in the answer");
+    must(strlen(text) == c->size, "a zero byte in the answer");
     sscanf(text, "HTTP/1.1 %d %n", &status, &end);
-    check(end > 0 && status >= 200 && status <= 505, "the status line");
+    must(end > 0 && status >= 200 && status <= 505, "the status line");
     const char *page = strstr(text, "\r\n\r\n");
     const char *field = strstr(text, "Content-Length: ");
-    check(page != NULL && field != NULL && field < page, "the header");
+    must(page != NULL && field != NULL && field < page, "the header");
     sscanf(field, "Content-Length: %d", &length);
     int size = (int)strlen(page + 4);
-    check(size == length || size == 0, "the length of the page");
+    must(size == length || size == 0, "the length of the page");
     free(text);
     return status;
 }
@@ -56,14 +56,14 @@ static int answers(const uint8_t *bytes, size_t size, size_t piece,
         size_t room = REQUEST_SIZE - c.length;
         size_t part = piece < room ? piece : room;
         part = part < size ? part : size;
-        check(part > 0, "no room, and no answer");
+        must(part > 0, "no room, and no answer");
         memcpy(c.request + c.length, bytes, part);
         c.length += part;
         bytes += part;
         size -= part;
         while (n < MOST_ANSWERS && next_answer(4, &c, &page))
             statuses[n++] = check_answer(&c);
-        check(c.length <= REQUEST_SIZE, "the length of the request");
+        must(c.length <= REQUEST_SIZE, "the length of the request");
     }
     return n;
 }
@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     step.flag['q'] = true;
     size_t piece = bytes[0] == 0 ? READ_SIZE : bytes[0];
     int n = answers(bytes + 1, size - 1, piece, some);
-    check(n == answers(bytes + 1, size - 1, 1, others) &&
+    must(n == answers(bytes + 1, size - 1, 1, others) &&
           memcmp(some, others, (size_t)n * sizeof *some) == 0,
           "other answers to the same bytes, cut elsewhere");
     return 0;

@@ -8,7 +8,7 @@
 #include "../../clients/slow-http.c"
 #undef main
 
-static void check(bool right)
+static void must(bool right)
 {
     if (!right)
         abort();
@@ -17,7 +17,7 @@ static void check(bool right)
 static void check_text(const char *text)
 {
     for (; *text != '\0'; text++)
-        check(' ' < *text && *text <= '~');
+        must(' ' < *text && *text <= '~');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     check_text(request.method);
     check_text(request.path);
     if (came && error == NULL && find_page(request.path, &page))
-        check(page.size >= 0 && page.size <= MOST_BYTES && page.delay >= 0 &&
+        must(page.size >= 0 && page.size <= MOST_BYTES && page.delay >= 0 &&
               page.delay <= MOST_MS);
     return 0;
 }
