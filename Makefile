@@ -29,7 +29,7 @@ play    = SERVER='$(server)' clients/play $(if $(STEP),--step) \
           $(if $(PACE),--pace $(PACE)) $(if $(XRAY),--xray)
 export CC
 
-.PHONY: help all test clean models $(lessons) $(numbers) $(letters)
+.PHONY: help all test clean faults fuzz models $(lessons) $(numbers) $(letters)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -88,6 +88,11 @@ diff-%:
 ##   make test-03-select         one lesson
 ##   make test-03-select SERVER=path/to/yours
 ##                               your server in the place of the lesson's
+##   make faults                 run everything while system calls fail
+##   make faults SERVER=path/to/yours FAULT=recv:EINTR=30 SEED=2
+##                               your server; one fault; other calls that fail
+##   make fuzz                   invented .play files, FTP commands and HTTP
+##                               requests; FUZZ=http SECONDS=60: one of them
 ##   make tsan-07c               a step under ThreadSanitizer: does it race?
 test: all
 	@SERVER='$(server)' tests/run.sh
@@ -97,6 +102,19 @@ test-%:
 
 tsan-%:
 	@tests/tsan.sh $*
+
+faults: build/faults.so $(if $(SERVER),clients/play clients/load,all)
+	@SERVER='$(server)' FAULT='$(FAULT)' SEED='$(or $(SEED),1)' \
+	    ONLY='$(ONLY)' tests/faults.sh || [ $$? = 77 ]
+
+fuzz:
+	@FUZZ_SECONDS='$(or $(SECONDS),20)' tests/fuzz.sh $(FUZZ)
+
+# The library that makes system calls fail. macOS cannot load it.
+build/faults.so: $(wildcard tests/faults*.c) tests/faults-rules.h
+	@mkdir -p build
+	$(if $(filter Darwin,$(shell uname)),:,$(CC)) -std=gnu11 $(WARNINGS) \
+	    -O1 -g -shared -fPIC -o $@ $(filter %.c,$^) -ldl
 
 ## Build
 ##   make all                    everything; CC=clang and CFLAGS=... as usual
@@ -149,7 +167,7 @@ build/%.o: %.c
 -include $(wildcard build/*/*.d build/*/*/*.d) # which headers a file includes
 
 # A name that the kit does not have.
-unknown := $(filter-out help all test clean models diff-% test-% tsan-% \
+unknown := $(filter-out help all test clean faults fuzz models diff-% test-% tsan-% \
            build/% $(lessons) $(numbers) $(letters) $(programs),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):
