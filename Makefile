@@ -88,12 +88,20 @@ diff-%:
 ##   make test-03-select         one lesson
 ##   make test-03-select SERVER=path/to/yours
 ##                               your server in the place of the lesson's
+##   make grade-03-select SUBMISSION=dir
+##                               points for dir/server.c, and reports for
+##                               graders' systems in build/grade/03-select;
+##                               SERVER=path: of a program. tests/README.md
 ##   make tsan-07c               a step under ThreadSanitizer: does it race?
 test: all
 	@SERVER='$(server)' tests/run.sh
 
 test-%:
 	@SERVER='$(server)' tests/run.sh $*
+
+grade-%:
+	@SERVER='$(SERVER)' SUBMISSION='$(SUBMISSION)' MODEL='$(MODEL)' \
+	    PARTIAL='$(PARTIAL)' tests/grade $*
 
 tsan-%:
 	@tests/tsan.sh $*
