@@ -5,20 +5,28 @@
 #
 #     namespaces  (root, or user namespaces) the commands have process numbers,
 #                 a network and a /tmp of their own; the kernel ends them all
-#                 when the first one ends; they cannot see the hidden directories
+#                 when the first one ends; of the files they see the system's
 #     user        (root) the server runs as a user that nobody else uses
 #
 # Without namespaces the cage ends the processes of that user, of the command's
 # session, and those with the cage's mark in their environment.
 
-# cage_open DIR [HIDDEN...]: use this directory; hide those. It sets CAGE_UID (0:
-# no other user) and CAGE_NS (the words of unshare(1), or nothing).
+# cage_open DIR [HIDDEN...]: use this directory; with namespaces, hide those. It
+# sets CAGE_UID (0: no other user) and CAGE_NS (the words of unshare(1), or none).
 # CAGE_WITHOUT may name what this machine has and the cage shall not use.
 cage_open() {
     local uid
     CAGE_DIR=$1 CAGE_UID=0 CAGE_NS=() CAGE_MARK=kit-cage-$$-$RANDOM
     shift
     CAGE_HIDDEN=("$@")
+    local top
+    for top in /*; do
+        case $top in
+            /bin | /dev | /etc | /lib* | /nix | /opt | /proc | /run | /sbin | \
+                /sys | /tmp | /usr | /var) ;;
+            *) cage_needs "$top" || CAGE_HIDDEN+=("$top") ;;
+        esac
+    done
     case " ${CAGE_WITHOUT:-} " in *" namespaces "*) ;; *)
         local wanted=(--pid --fork --kill-child --mount --mount-proc --ipc)
         [ "$(id -u)" = 0 ] || wanted+=(--user --map-root-user)
@@ -37,6 +45,15 @@ cage_open() {
     done
 }
 
+# cage_needs TOP: a program that the tests call is below this directory.
+cage_needs() {
+    local tool
+    for tool in bash bats make "${CC:-cc}"; do
+        [[ $(realpath -- "$(command -v "$tool")") != "$1"/* ]] || return 0
+    done
+    return 1
+}
+
 # cage_user: the words that make the next program the cage's user, with limits:
 # 8 MiB a file, 60 s of CPU time, and where it has a user of its own, CAGE_TASKS
 # processes and threads. The kernel takes its memory first if there is none left.
@@ -45,7 +62,7 @@ cage_user() {
         "ASAN_OPTIONS=${ASAN_OPTIONS:-}"
         prlimit --core=0 --fsize="${CAGE_FILE_SIZE:-8388608}" --cpu=60)
     if [ "$CAGE_UID" != 0 ]; then
-        words+=("--nproc=${CAGE_TASKS:-512}" setpriv "--reuid=$CAGE_UID"
+        words+=("--nproc=${CAGE_TASKS:-128}" setpriv "--reuid=$CAGE_UID"
             "--regid=$CAGE_UID" --clear-groups --no-new-privs)
     elif [ ${#CAGE_NS[@]} != 0 ]; then
         words+=(setpriv --bounding-set=-all --inh-caps=-all --no-new-privs)
