@@ -52,6 +52,7 @@ static struct client clients[MAX_FDS]; /* by fd, the listener included */
 static int highest_fd;                 /* the highest one that is open */
 static bool out_of_fds;    /* no accept() before a client closes */
 static bool accept_failed; /* no accept() in this round */
+static unsigned long eagain_count; /* since the last log line of it */
 static bool quiet;
 
 /* A log line: its place in this file, and what happened there. */
@@ -253,10 +254,7 @@ static int parse_number(const char *text, int least, int most)
 
 int main(int argc, char **argv)
 {
-    int port = DEFAULT_PORT;
-    int pause_ms = 10;
-    unsigned long eagain_count = 0;
-    int option;
+    int port = DEFAULT_PORT, pause_ms = 10, option;
     while ((option = getopt(argc, argv, "p:i:q")) != -1)
         switch (option) {
         case 'p': port = parse_number(optarg, 0, 65535); break;

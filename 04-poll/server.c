@@ -4,8 +4,8 @@
  *     make 04-poll                       watch it play a scene
  *     04-poll/server [-p PORT] [-q]      or run it by itself
  *
- * Look at watch() and main(): poll() takes an array of fds, as long as you
- * like, instead of FD_SETSIZE bits. But the process still fills all of it in
+ * Look at watch() and main(): poll() takes an array of fds, of any length,
+ * instead of FD_SETSIZE bits. But the process still fills the whole array in
  * each round, and the kernel still tests every fd in it.
  * The notes: (2)poll简介, which has no listing; this is one.
  */
@@ -48,9 +48,9 @@ struct client {
 
 enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* the result of a turn */
 
-static struct client clients[MAX_FDS]; /* by fd; the listener is in it too */
+static struct client clients[MAX_FDS]; /* by fd, the listener included */
 static struct pollfd fds[MAX_FDS];     /* by fd: what poll() is to test */
-static int highest_fd;                    /* fd in use: nobody looks beyond */
+static int highest_fd;                 /* the highest one that is open */
 static bool out_of_fds;    /* no accept() before a client closes */
 static bool accept_failed; /* no accept() in this round */
 static bool quiet;
@@ -235,7 +235,8 @@ static enum turn serve(int fd)
     return wants_write(fd) ? flush(fd) : read_client(fd);
 }
 
-/* Fill the array, new in each round. poll() skips an fd of -1. */
+/* Fill the array anew in each round: then the events to wait for are set in
+   one place only. poll() skips an fd of -1. */
 static void watch(int listener)
 {
     for (int fd = listener; fd <= highest_fd; fd++) {
@@ -293,7 +294,7 @@ int main(int argc, char **argv)
         LOG("poll: %d ready of %d", n, nfds);
         for (int fd = listener; fd < listener + nfds; fd++) {
             if (fds[fd].revents == 0)
-                continue; /* else recv() or send() returns what there is */
+                continue; /* else recv() or send() finds out what it is */
             if (fd == listener)
                 accept_client(listener);
             else if (serve(fd) == GONE)

@@ -4,11 +4,11 @@
  *     make 05-epoll                           watch it play a scene
  *     05-epoll/server [-p PORT] [-e] [-q]     or run it by itself
  *
- * Look at watch() and main(): the process tells the kernel only what changes
- * in the list, and epoll_wait() returns only the fds that are ready. Neither
- * of them walks the whole list.
- * -e: clients are edge-triggered. epoll reports a change once, instead of a
- * state as long as it lasts. (The listener stays level-triggered.)
+ * Look at watch() and main(): the process makes a call only when the list
+ * changes, and epoll_wait() returns only the fds that are ready. Nothing walks
+ * over the whole list, neither here nor in the kernel.
+ * -e: clients are edge-triggered. epoll reports a change once, and not a state
+ * as long as it lasts. (The listener stays level-triggered.)
  * The notes: 5 实例 (level-triggered) and the edge-triggered one, put right.
  */
 #ifndef __linux__
@@ -34,6 +34,8 @@
 #define LESSON "05-epoll"
 #define USAGE "usage: " LESSON "/server [-p PORT (9005; 0: any free)] " \
               "[-e (edge-triggered)] [-q (no log)]"
+#define EDGE (EPOLLIN | EPOLLOUT | EPOLLET) /* of a client, with -e */
+#define NO_EVENT EPOLLERR /* 0 is "not added"; epoll reports ERR always */
 
 enum {
     DEFAULT_PORT = 9005,
@@ -52,7 +54,7 @@ struct client {
     char name[sizeof "255.255.255.255:65535"]; /* for the log */
     char *pending; /* the rest of an answer, still to be sent; or NULL */
     size_t pending_size;
-    uint32_t watched; /* the events that epoll reports; 0: none yet */
+    uint32_t watched; /* the events that the kernel has; 0: not added yet */
 };
 
 enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* the result of a turn */
@@ -62,6 +64,7 @@ static int highest_fd;                 /* the highest one that is open */
 static bool out_of_fds;    /* no accept() before a client closes */
 static bool accept_failed; /* no accept() in this round */
 static int epoll_fd;
+static struct epoll_event ready[BATCH]; /* what epoll_wait() returned */
 static bool edge;
 static bool quiet;
 
@@ -245,43 +248,42 @@ static enum turn serve(int fd)
     return wants_write(fd) ? flush(fd) : read_client(fd);
 }
 
-/* Register the events to wait for, if they have changed: WATCHED is a copy of
-   what the kernel has. Returns false where the kernel has no memory for one fd
-   more; only ADD can fail. There is no DEL: close() removes the fd. */
+/* Register the events to wait for. No call if the kernel has them already; but
+   after MOD it reports an edge once more. There is no DEL: close() removes the
+   fd. Returns false if ADD failed: the kernel has no memory for another fd. */
 static bool watch(int fd, uint32_t events)
 {
     struct client *c = &clients[fd];
     struct epoll_event event = { .events = events, .data.fd = fd };
     int change = c->watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    bool needed = events != c->watched;
+    bool needed = events != c->watched || events == EDGE;
     c->watched = events;
     return !needed || epoll_ctl(epoll_fd, change, fd, &event) == 0;
-}
-
-/* Edge-triggered: epoll does not report again what is left over, so continue
-   until EAGAIN. A client that sends without end must not keep the others
-   waiting: after some turns stop, and let MOD report the fd once more. */
-static enum turn serve_to_the_edge(int fd)
-{
-    for (int i = 0; i < TURNS; i++) {
-        enum turn turn = serve(fd);
-        if (turn != PROGRESS)
-            return turn;
-    }
-    struct epoll_event again = {
-        .events = clients[fd].watched, .data.fd = fd
-    };
-    epoll_ctl(epoll_fd, EPOLL_CTL_MOD, fd, &again);
-    return PROGRESS;
 }
 
 static void on_accept(int listener)
 {
     int fd = accept_client(listener);
-    if (fd < 0 || watch(fd, edge ? EPOLLIN | EPOLLOUT | EPOLLET : EPOLLIN))
+    if (fd < 0 || watch(fd, edge ? EDGE : EPOLLIN))
         return;
     handle_error(fd, "epoll_ctl");
     close_client(fd);
+}
+
+/* A client is ready. epoll reports a level again, so one turn is enough. It
+   does not report an edge again, so continue until EAGAIN. A client that sends
+   without end must not keep the others waiting: after TURNS, call MOD. */
+static void on_ready(int fd)
+{
+    enum turn turn = PROGRESS;
+    for (int i = edge ? TURNS : 1; i > 0 && turn == PROGRESS; i--)
+        turn = serve(fd);
+    if (turn == GONE)
+        close_client(fd);
+    else if (!edge)
+        watch(fd, wants_write(fd) ? EPOLLOUT : EPOLLIN);
+    else if (turn == PROGRESS)
+        watch(fd, EDGE);
 }
 
 /* An option's number, from LEAST to MOST. */
@@ -318,14 +320,11 @@ int main(int argc, char **argv)
     int listener = highest_fd = listen_on(port);
     clients[listener].open = true;
     fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
-
     if ((epoll_fd = epoll_create1(0)) < 0 || !watch(listener, EPOLLIN))
         err(1, "epoll");
 
     for (;;) {
-        struct epoll_event ready[BATCH];
-        bool skip = out_of_fds || accept_failed;
-        watch(listener, skip ? EPOLLERR : EPOLLIN); /* ERR: nothing else */
+        watch(listener, out_of_fds || accept_failed ? NO_EVENT : EPOLLIN);
         int n = epoll_wait(epoll_fd, ready, BATCH,
                            accept_failed ? RETRY_MS : -1);
         accept_failed = false;
@@ -338,10 +337,8 @@ int main(int argc, char **argv)
             int fd = ready[i].data.fd;
             if (fd == listener)
                 on_accept(listener);
-            else if ((edge ? serve_to_the_edge(fd) : serve(fd)) == GONE)
-                close_client(fd);
-            else if (!edge)
-                watch(fd, wants_write(fd) ? EPOLLOUT : EPOLLIN);
+            else
+                on_ready(fd);
         }
     }
 }

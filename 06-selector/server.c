@@ -4,9 +4,10 @@
  *     make 06-selector                                  watch it play a scene
  *     06-selector/server [-p PORT] [-b BACKEND] [-q]    or run it by itself
  *
- * Look at main(): its loop does not know what the fds are for, nor whether
- * epoll, kqueue, poll or select (-b) waits. It calls the callback of each fd
- * that is ready: on_accept() or on_client(). The contract is in selector.h.
+ * Look at the inner loop of main(): it does not know which fd is the listener,
+ * or whether epoll, kqueue, poll or select has waited (-b). It calls the
+ * callback of each fd that is ready: on_accept() or on_client(). selector.h
+ * says what each function of the selector does.
  * The notes: selectors 模块, put right.
  */
 #include <arpa/inet.h>
@@ -237,7 +238,8 @@ static enum turn serve(int fd)
     return wants_write(fd) ? flush(fd) : read_client(fd);
 }
 
-/* A client is readable or writable: it waits for one of the two at a time. */
+/* The client is readable or writable. The server waits for one of the two:
+   writable while bytes are pending, otherwise readable. */
 static void on_client(const struct selector_key *key, int ready)
 {
     LOG("on_client: fd %d is %s", key->fd,
@@ -251,8 +253,8 @@ static void on_client(const struct selector_key *key, int ready)
                     SELECTOR_READ, on_client, NULL);
 }
 
-/* The listener is readable. The backend may have no room for one fd more:
-   select() takes only fds below FD_SETSIZE. */
+/* The listener is readable: a client has come. The selector may refuse the
+   client's fd: select() accepts only fds below FD_SETSIZE. */
 static void on_accept(const struct selector_key *key, int ready)
 {
     (void)ready;
@@ -266,14 +268,21 @@ static void on_accept(const struct selector_key *key, int ready)
     close_client(fd);
 }
 
+/* Watch the listener, but not while accept() cannot succeed. Returns false if
+   the kernel has no memory to watch it: try again after RETRY_MS. */
+static bool watch_listener(int listener)
+{
+    int events = out_of_fds || accept_failed ? 0 : SELECTOR_READ;
+    return selector_modify(selector, listener, events, on_accept, NULL) == 0;
+}
+
 /* Open a selector with this backend; NULL is the best one there is. */
 static void open_selector(const char *backend)
 {
     selector = selector_open(backend);
     if (selector == NULL && errno == EINVAL)
-        errx(2, "'%s' is not a backend on this system; make 06b prints "
-             "them\n%s",
-             backend, USAGE);
+        errx(2, "'%s' is not a backend of this system; make 06b prints all "
+             "that it has\n%s", backend, USAGE);
     if (selector == NULL)
         err(1, "selector_open");
 }
@@ -314,7 +323,6 @@ int main(int argc, char **argv)
     int listener = highest_fd = listen_on(port);
     clients[listener].open = true;
     fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
-
     if (selector_register(selector, listener, SELECTOR_READ, on_accept,
                           NULL) < 0)
         err(1, "selector_register");
@@ -322,12 +330,8 @@ int main(int argc, char **argv)
     for (;;) {
         struct selector_key key;
         int ready;
-        bool skip = out_of_fds || accept_failed;
-        bool failed = selector_modify(selector, listener,
-                                      skip ? 0 : SELECTOR_READ, on_accept,
-                                      NULL) < 0;
-        int n = selector_select(selector,
-                                accept_failed || failed ? RETRY_MS : -1);
+        bool retry = !watch_listener(listener) || accept_failed;
+        int n = selector_select(selector, retry ? RETRY_MS : -1);
         accept_failed = false;
         if (n < 0)
             err(1, "selector_select");

@@ -5,8 +5,8 @@
  *     08-coroutines/server [-p PORT] [-q]    or run it by itself
  *
  * Look at serve_client(): it is lesson 01's, byte for byte. But its recv() is
- * co_recv(): where the process slept, now only this client's coroutine does,
- * and the others go on. All that is new is below it, and in co.c.
+ * co_recv(). In lesson 01 the process sleeps there; here only this client's
+ * coroutine waits, and the others go on. What is new is below it, and in co.c.
  * The notes: 高并发的socket_server, put right.
  */
 #include "co.h"
@@ -32,8 +32,8 @@
 #define USAGE "usage: " LESSON "/server [-p PORT (9008; 0: any free)] " \
               "[-q (no log)]"
 
-/* The module's calls have the shape of the system's; here we take its names
-   away. (In Python: from gevent import socket.) */
+/* The module has a function like each of these system calls. From here on the
+   name means that function. (In Python: from gevent import socket.) */
 #define accept co_accept
 #define close co_close
 #define recv co_recv
@@ -43,14 +43,15 @@ enum {
     DEFAULT_PORT = 9008,
     BACKLOG = 4096, /* clients that may wait for accept(); the kernel has a
                        limit of its own, net.core.somaxconn on Linux */
-    BUFFER_SIZE = 3 * 1024, /* bytes: the most that one read takes. Each client
-                               has a buffer, on its stack: with all else that
-                               is there, one page, whatever it has sent */
-    MAX_FDS = CO_MAX_FDS,   /* nobody asks for more of them */
+    BUFFER_SIZE = 3 * 1024, /* bytes: the most that one recv() takes. Each
+                               client has a buffer on its coroutine's stack.
+                               With this size the stack uses one page */
+    MAX_FDS = CO_MAX_FDS,   /* the module cannot wait for a higher fd */
+    RETRY_MS = 10,          /* after accept() failed */
 };
 
-static int clients;          /* there are now */
-static struct co_queue room; /* main waits here for one of them to leave */
+static int client_count;              /* clients that are connected now */
+static struct co_queue client_closed; /* main() waits here for a free fd */
 static bool quiet;
 
 /* A log line: its place in this file, and what happened there. */
@@ -162,16 +163,17 @@ static void serve_client(int fd, const char *name)
     close(fd);
 }
 
-/* The coroutine of a client, which bears its name. */
+/* What a client's coroutine runs. The coroutine's name is the client's. */
 static void *run_client(void *fd)
 {
     serve_client((int)(intptr_t)fd, co_name(co_self()));
-    clients--;
-    co_wake(&room);
+    client_count--;
+    co_wake(&client_closed);
     return NULL;
 }
 
-/* Nobody waits for its end, so it is on its own. */
+/* Start a coroutine that serves this client. No coroutine will join it, so it
+   is detached: when it ends, the module frees it. */
 static void start_client(int fd, const char *name)
 {
     struct co *co = co_spawn(name, run_client, (void *)(intptr_t)fd);
@@ -180,8 +182,21 @@ static void start_client(int fd, const char *name)
         close(fd);
         return;
     }
-    clients++;
+    client_count++;
     co_detach(co);
+}
+
+/* accept() failed, and errno says why. EMFILE: the process has no free fd;
+   wait until a client closes. After any other error, sleep for RETRY_MS. Only
+   main() waits here: the clients' coroutines go on. */
+static void wait_to_accept(void)
+{
+    int error = errno;
+    LOG("accept: %s", strerror(error));
+    if (error == EMFILE && client_count > 0)
+        co_wait(&client_closed);
+    else
+        co_sleep(RETRY_MS / 1e3);
 }
 
 /* An option's number, from LEAST to MOST. */
@@ -224,11 +239,7 @@ int main(int argc, char **argv)
         LOG("accept: waiting, fd %d", listener);
         int fd = accept(listener, (struct sockaddr *)&peer, &size);
         if (fd < 0) {
-            LOG("accept: %s", strerror(errno));
-            if (errno == EMFILE && clients > 0)
-                co_wait(&room);
-            else /* nothing tells when there is room: no spin */
-                co_sleep(0.01);
+            wait_to_accept();
             continue;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));

@@ -300,7 +300,7 @@ END
 }
 
 @test "03m it sleeps for both sockets, and reads first what comes first" {
-    hears_late 03m-late 5
+    answers_late 03m-late 5
 }
 
 @test "03 the commands in README.md and NOTES.md print what stands there" { readme_is_true; }

@@ -14,7 +14,7 @@
  *     fd 4: accept
  *     fd 4: GET /: 200 OK
  *     fd 4: GET /favicon.ico: 404 Not Found
- *     fd 4: close
+ *     fd 4: close: gone
  */
 #include "http.h"
 #include <netinet/tcp.h>
@@ -73,12 +73,10 @@ static enum turn accept_client(int listener)
 
 static void close_client(int fd)
 {
-    LOG("fd %d: close", fd);
+    close_fd(fd, "gone");
     page.count[CLOSE]++;
     page.clients--;
-    close(fd);
     clients[fd].open = false;
-    out_of_fds = false;
 }
 
 static bool wants_write(int fd)

@@ -131,7 +131,10 @@ static inline double now(void)
 /* Sleep for some of the notes' seconds. */
 static inline void nap(double seconds)
 {
-    sleep_ms((long)(seconds * step.second * 1e3 + 0.5));
+    double ns = seconds * step.second * 1e9;
+    time_t whole = (time_t)(ns / 1e9);
+    nanosleep(&(struct timespec){ whole, (long)(ns - (double)whole * 1e9) },
+              NULL);
 }
 
 /* ---------------------------------------------------------- the server */
@@ -139,6 +142,7 @@ static inline void nap(double seconds)
 enum { BACKLOG = 4096 }; /* clients that may wait for accept() */
 
 static bool out_of_fds; /* no accept() before a client closes */
+static int clients_open; /* clients now: accept_fd() less close_fd() */
 
 /* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
 static inline int listen_on(int port)
@@ -164,7 +168,7 @@ static inline int listen_on(int port)
 
 /* Accept one client; its socket does not block. Returns its fd, or -1: the
    client has left already, or it gets no fd below LIMIT, or accept() failed.
-   After an error other than EMFILE it sleeps 10 ms, or the step would spin. */
+   After an error it sleeps 10 ms, or the step would spin. */
 static inline int accept_fd(int listener, int limit)
 {
     int fd = accept(listener, NULL, NULL);
@@ -172,7 +176,7 @@ static inline int accept_fd(int listener, int limit)
                    errno == ECONNABORTED))
         return -1;
     if (fd < 0) {
-        out_of_fds = errno == EMFILE;
+        out_of_fds = errno == EMFILE && clients_open > 0;
         LOG("accept: %s", strerror(errno));
         sleep_ms(10);
         return -1;
@@ -183,6 +187,7 @@ static inline int accept_fd(int listener, int limit)
         close(fd);
         return -1;
     }
+    clients_open++;
     fcntl(fd, F_SETFL, O_NONBLOCK); /* Linux does not inherit it */
     return fd;
 }
@@ -192,6 +197,7 @@ static inline void close_fd(int fd, const char *why)
 {
     LOG("fd %d: close: %s", fd, why);
     close(fd);
+    clients_open--;
     out_of_fds = false;
 }
 

@@ -3,149 +3,92 @@
  *
  *     make 07k  or:  07-threads-procs/steps/07k-ipc
  *
- * Python's Pipe() keeps messages apart, for it puts a length before each. The
- * kernel's pipe is a stream of bytes: look at what two writes become. A
- * datagram socketpair keeps them apart by itself, and its two ends are the
- * same; those of a pipe are not. The last two lines are what the notes' "recv
- * would block" hides: the end of file comes when the *last* copy of the other
- * end is closed, and after a fork() there are two.
+ * Python's Pipe() keeps messages apart, because it sends a length before each.
+ * The kernel's pipe is a stream of bytes: look at the result of two writes. A
+ * socketpair of datagrams keeps messages apart without a length. Its two ends
+ * are equal; a pipe has one end to read and one to write. Look at the last two
+ * lines: the notes only say that recv would block. The end of file comes when
+ * the *last* copy of the other end is closed, and fork() makes a second copy.
  * The notes: 进程间通讯.
  *
- *     a pipe, two writes: one read brings "onetwo"
+ *     a pipe, two writes: one read returns "onetwo"
  *     a pipe, a length before each: "one", "two"
  *     a socketpair of datagrams: "one", "two"
  *     a pipe's writing end, read: Bad file descriptor
  *     a socketpair, both ways: "ping", "pong"
- *     a queue (a pipe, and lengths), 5 processes: 5 messages, none mixed
- *     the writer has ended, we still hold its end: nothing, for ever
+ *     a queue (a pipe with lengths), 5 processes: 5 messages, none mixed
+ *     the writer has ended, we have its end open: read would block for ever
  *     ... and close it: end of file
  */
-#include <err.h>
-#include <errno.h>
+#include "step.h"
+
 #include <poll.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum {
     WRITERS = 5,
-    LONGEST = 500, /* bytes: up to PIPE_BUF a write comes in one piece */
+    MAX_LENGTH = 500, /* bytes: a write of up to PIPE_BUF is not mixed with
+                         those of other processes */
 };
 
 static int ends[2]; /* 0: for the parent; 1: for the child */
 
-/* A child that runs the body, and ends with the status that it returns. */
-static pid_t child(int (*body)(void))
-{
-    pid_t pid = fork();
-    if (pid < 0)
-        err(1, "fork");
-    if (pid == 0)
-        _exit(body());
-    return pid;
-}
+/* ------------------------------------------------ what the children do */
 
-/* Join: sleep until it has ended. Its exit status, or minus the signal that
-   killed it, as in Python. */
-static int joined(pid_t pid)
+static void send_text(const char *bytes)
 {
-    int status;
-    if (waitpid(pid, &status, 0) < 0)
-        err(1, "waitpid");
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-static void say(const char *text)
-{
-    if (write(ends[1], text, strlen(text)) < 0)
+    if (write(ends[1], bytes, strlen(bytes)) < 0)
         err(1, "write");
 }
 
 /* Length and text in one write, so that no other writer comes between. */
-static void say_framed(const char *text)
+static void send_framed(const char *bytes)
 {
-    char message[sizeof(uint16_t) + LONGEST];
-    uint16_t length = (uint16_t)strlen(text);
-    memcpy(message, &length, sizeof length);
-    memcpy(message + sizeof length, text, length);
-    if (write(ends[1], message, sizeof length + length) < 0)
+    char frame[sizeof(uint16_t) + MAX_LENGTH];
+    uint16_t length = (uint16_t)strlen(bytes);
+    memcpy(frame, &length, sizeof length);
+    memcpy(frame + sizeof length, bytes, length);
+    if (write(ends[1], frame, sizeof length + length) < 0)
         err(1, "write");
 }
 
-static int one_two(void)
+static int send_one_two(void)
 {
-    say("one");
-    say("two");
+    send_text("one");
+    send_text("two");
     return 0;
 }
 
-static int one_two_framed(void)
+static int send_one_two_framed(void)
 {
-    say_framed("one");
-    say_framed("two");
+    send_framed("one");
+    send_framed("two");
     return 0;
 }
 
-static int pong(void)
+static int answer_ping(void)
 {
-    char text[LONGEST];
-    ssize_t n = read(ends[1], text, sizeof text);
-    say(n == 4 && memcmp(text, "ping", 4) == 0 ? "pong" : "?");
+    char bytes[MAX_LENGTH];
+    ssize_t n = read(ends[1], bytes, sizeof bytes);
+    send_text(n == 4 && memcmp(bytes, "ping", 4) == 0 ? "pong" : "?");
     return 0;
 }
 
 static int put_in_queue(void)
 {
-    char text[LONGEST] = "";
-    memset(text, 'A' + (int)(getpid() % 26), LONGEST - 1);
-    say_framed(text);
+    char bytes[MAX_LENGTH] = "";
+    memset(bytes, 'A' + (int)(getpid() % 26), MAX_LENGTH - 1);
+    send_framed(bytes);
     return 0;
 }
 
-static const char *hear(void)
-{
-    static char text[LONGEST + 1];
-    ssize_t n = read(ends[0], text, LONGEST);
-    if (n < 0)
-        return strerror(errno);
-    text[n] = '\0';
-    return n == 0 ? "end of file" : text;
-}
+/* ------------------------------------------------- what the parent does */
 
-static void read_all(void *to, size_t size)
+/* Make two ends: a pair of sockets of this type, or, if it is 0, a pipe. */
+static void make_ends(int type)
 {
-    for (size_t n = 0; n < size;) {
-        ssize_t more = read(ends[0], (char *)to + n, size - n);
-        if (more <= 0)
-            errx(1, "the queue has ended in a message");
-        n += (size_t)more;
-    }
-}
-
-static const char *hear_framed(void)
-{
-    static char text[LONGEST + 1];
-    uint16_t length;
-    read_all(&length, sizeof length);
-    read_all(text, length);
-    text[length] = '\0';
-    return text;
-}
-
-static void make_pipe(void)
-{
-    if (pipe(ends) < 0)
-        err(1, "pipe");
-}
-
-static void make_pair(int type)
-{
-    if (socketpair(AF_UNIX, type, 0, ends) < 0)
-        err(1, "socketpair");
+    if (type == 0 ? pipe(ends) : socketpair(AF_UNIX, type, 0, ends))
+        err(1, "pipe or socketpair");
 }
 
 static void close_both(void)
@@ -154,71 +97,102 @@ static void close_both(void)
     close(ends[1]);
 }
 
+static const char *read_text(void)
+{
+    static char bytes[MAX_LENGTH + 1];
+    ssize_t n = read(ends[0], bytes, MAX_LENGTH);
+    if (n < 0)
+        return strerror(errno);
+    bytes[n] = '\0';
+    return n == 0 ? "end of file" : bytes;
+}
+
+static void read_all(void *bytes, size_t size)
+{
+    for (size_t got = 0; got < size;) {
+        ssize_t n = read(ends[0], (char *)bytes + got, size - got);
+        if (n <= 0)
+            errx(1, "the queue ended within a message");
+        got += (size_t)n;
+    }
+}
+
+static const char *read_framed(void)
+{
+    static char bytes[MAX_LENGTH + 1];
+    uint16_t length;
+    read_all(&length, sizeof length);
+    read_all(bytes, length);
+    bytes[length] = '\0';
+    return bytes;
+}
+
 static void keep_apart(void)
 {
-    make_pipe();
-    joined(child(one_two));
-    printf("a pipe, two writes: one read brings \"%s\"\n", hear());
-    joined(child(one_two_framed));
-    printf("a pipe, a length before each: \"%s\"", hear_framed());
-    printf(", \"%s\"\n", hear_framed());
+    make_ends(0);
+    join_process(create_process(send_one_two));
+    printf("a pipe, two writes: one read returns \"%s\"\n", read_text());
+    join_process(create_process(send_one_two_framed));
+    printf("a pipe, a length before each: \"%s\"", read_framed());
+    printf(", \"%s\"\n", read_framed());
     close_both();
-    make_pair(SOCK_DGRAM);
-    joined(child(one_two));
-    printf("a socketpair of datagrams: \"%s\"", hear());
-    printf(", \"%s\"\n", hear());
+    make_ends(SOCK_DGRAM);
+    join_process(create_process(send_one_two));
+    printf("a socketpair of datagrams: \"%s\"", read_text());
+    printf(", \"%s\"\n", read_text());
     close_both();
 }
 
 static void both_ways(void)
 {
     char byte;
-    make_pipe();
+    make_ends(0);
     if (read(ends[1], &byte, 1) < 0)
         printf("a pipe's writing end, read: %s\n", strerror(errno));
     close_both();
-    make_pair(SOCK_STREAM);
-    pid_t pid = child(pong);
+    make_ends(SOCK_STREAM);
+    pid_t pid = create_process(answer_ping);
     if (write(ends[0], "ping", 4) != 4)
         err(1, "write");
-    printf("a socketpair, both ways: \"ping\", \"%s\"\n", hear());
-    joined(pid);
+    printf("a socketpair, both ways: \"ping\", \"%s\"\n", read_text());
+    join_process(pid);
     close_both();
 }
 
 static void queue(void)
 {
     int whole = 0;
-    make_pipe();
+    make_ends(0);
     for (int i = 0; i < WRITERS; i++)
-        child(put_in_queue);
+        create_process(put_in_queue);
     for (int i = 0; i < WRITERS; i++) {
-        const char *text = hear_framed();
-        whole += strlen(text) == LONGEST - 1 &&
-                 strspn(text, (char[]){ text[0], '\0' }) == LONGEST - 1;
+        const char *bytes = read_framed();
+        whole += strlen(bytes) == MAX_LENGTH - 1 &&
+                 strspn(bytes, (char[]){ bytes[0], '\0' }) == MAX_LENGTH - 1;
     }
     while (wait(NULL) > 0)
-        ;
-    printf("a queue (a pipe, and lengths), %d processes: %d messages, %s\n",
+        continue;
+    printf("a queue (a pipe with lengths), %d processes: %d messages, %s\n",
            WRITERS, whole, whole == WRITERS ? "none mixed" : "others mixed");
     close_both();
 }
 
 static void forgotten_end(void)
 {
-    make_pipe();
-    joined(child(one_two));
-    hear();
+    make_ends(0);
+    join_process(create_process(send_one_two));
+    read_text();
     struct pollfd end = { .fd = ends[0], .events = POLLIN };
     if (poll(&end, 1, 100) == 0)
-        puts("the writer has ended, we still hold its end: nothing, for ever");
+        puts("the writer has ended, we have its end open: "
+             "read would block for ever");
     close(ends[1]);
-    printf("... and close it: %s\n", hear());
+    printf("... and close it: %s\n", read_text());
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    begin_step(argc, argv, "", "(no options)");
     keep_apart();
     both_ways();
     queue();

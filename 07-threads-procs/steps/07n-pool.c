@@ -3,260 +3,211 @@
  *
  *     make 07n  or:  07-threads-procs/steps/07n-pool [-s SECONDS (0.2)]
  *
- * SECONDS: how long a second of the notes lasts; each task takes one. Workers
- * are started once and take task after task from a pipe: it is tasks that
- * wait, not processes. apply() waits for its result, apply_async() does not;
- * the callback runs in the parent, when it reads the result. Look at close():
- * it ends the pipe of tasks, and that is what ends the workers; join() without
- * it would wait for ever. A task that fails calls no callback, and nobody
- * hears of it who does not ask; and whoever does not join loses the tasks.
+ * SECONDS: how long one second of the notes lasts; each task takes one. The
+ * pool starts its workers once, and they read task after task from a pipe.
+ * apply() waits for the result of its task, apply_async() does not. The parent
+ * calls the callback when it reads the result. Look at close(): it closes the
+ * pipe of the tasks, and at the end of file a worker exits. Without it join()
+ * would wait for ever. Look also at a task that fails: it calls no callback,
+ * so a program without an error callback never sees the error. A program that
+ * does not join loses its tasks.
  * The notes: 进程池.
  *
  *     apply: 10 tasks, 10 s, by 5 processes
  *     join before close: refused, the pool is still running
  *     apply_async: 10 tasks, 2 s, by 5 processes
- *     callbacks: 10, of them in the parent 10; from its children 10
+ *     callbacks: 10, of them in the parent 10; for its children 10
  *     tasks that fail: 10, callbacks 0, error callbacks 10
  *     no join: 0 of 10 done
  */
-#include <err.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include "step.h"
 
 enum { WORKERS = 5, TASKS = 10 };
 
-struct task {
-    int argument;
-    bool fails;
-};
-
 struct result {
-    int argument;
     bool failed;
-    pid_t worker, its_parent;
+    pid_t worker, parent_of_worker;
 };
 
-struct pool {
-    int tasks[2], results[2]; /* pipes; what goes through is below PIPE_BUF,
-                                 so it comes in one piece */
+typedef void callback(const struct result *);
+
+static struct {
+    int tasks[2];   /* a pipe. A task is one byte, 1: it is to fail. So each
+                       read returns a whole task, though five workers read */
+    int results[2]; /* a pipe. Five workers write: below PIPE_BUF a write is
+                       not mixed with others. One process reads */
     pid_t workers[WORKERS];
     bool closed;
     int pending; /* tasks without a result yet */
-    void (*callback)(const struct result *);
-    void (*error_callback)(const struct result *);
-};
+    callback *on_result, *on_error;
+} pool;
 
-static double second = 0.2; /* how long a second of the notes lasts here */
-static double start;
-
-/* The clock of the notes. */
-static double now(void)
+static int work(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return ((double)t.tv_sec + (double)t.tv_nsec / 1e9) / second - start;
-}
-
-static void nap(double seconds)
-{
-    usleep((useconds_t)(seconds * second * 1e6));
-}
-
-/* A line in one piece, whoever else prints. */
-static void take_options(int argc, char **argv)
-{
-    if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
-                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
-        errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    start = now();
-}
-
-/* -------------------------------------------------------------- the pool */
-
-/* A worker: task after task, until their pipe has ended. */
-static _Noreturn void work(struct pool *p)
-{
-    struct task t;
-    close(p->tasks[1]);
-    while (read(p->tasks[0], &t, sizeof t) == sizeof t) {
+    char fails;
+    close(pool.tasks[1]); /* or this worker would never read EOF */
+    while (read(pool.tasks[0], &fails, 1) == 1) {
         nap(1);
-        struct result r = { t.argument, t.fails, getpid(), getppid() };
-        if (write(p->results[1], &r, sizeof r) != sizeof r)
-            _exit(1);
+        struct result r = { fails, getpid(), getppid() };
+        if (write(pool.results[1], &r, sizeof r) != sizeof r)
+            return 1;
     }
-    _exit(0);
+    return 0;
 }
 
-static void pool_start(struct pool *p)
+static void pool_start(callback *on_result, callback *on_error)
 {
-    *p = (struct pool){ .closed = false };
-    if (pipe(p->tasks) < 0 || pipe(p->results) < 0)
+    pool.on_result = on_result;
+    pool.on_error = on_error;
+    pool.closed = false;
+    pool.pending = 0;
+    if (pipe(pool.tasks) < 0 || pipe(pool.results) < 0)
         err(1, "pipe");
-    for (int i = 0; i < WORKERS; i++) {
-        p->workers[i] = fork();
-        if (p->workers[i] < 0)
-            err(1, "fork");
-        if (p->workers[i] == 0)
-            work(p);
-    }
-    close(p->tasks[0]);
-    close(p->results[1]);
+    for (int i = 0; i < WORKERS; i++)
+        pool.workers[i] = create_process(work);
+    close(pool.tasks[0]);
+    close(pool.results[1]);
 }
 
-static void apply_async(struct pool *p, int argument, bool fails)
+static void apply_async(bool fails)
 {
-    struct task t = { argument, fails };
-    if (write(p->tasks[1], &t, sizeof t) != sizeof t)
+    if (write(pool.tasks[1], &(char){ fails }, 1) != 1)
         err(1, "write");
-    p->pending++;
+    pool.pending++;
 }
 
-/* Wait for the next result, and call back: this is the parent. */
-static bool take_result(struct pool *p, struct result *r)
-{
-    if (read(p->results[0], r, sizeof *r) != sizeof *r)
-        return false;
-    p->pending--;
-    if (!r->failed && p->callback != NULL)
-        p->callback(r);
-    if (r->failed && p->error_callback != NULL)
-        p->error_callback(r);
-    return true;
-}
-
-static struct result apply(struct pool *p, int argument)
-{
-    struct result r = { .failed = true };
-    apply_async(p, argument, false);
-    take_result(p, &r);
-    return r;
-}
-
-static void pool_close(struct pool *p)
-{
-    p->closed = true;
-    close(p->tasks[1]);
-}
-
-/* False: it is not closed, and the workers would never end. */
-static bool pool_join(struct pool *p)
+/* Wait for the next result, and call the callback: in the parent. Returns
+   false when no worker can send another one. */
+static bool read_result(void)
 {
     struct result r;
-    if (!p->closed)
+    if (read(pool.results[0], &r, sizeof r) != sizeof r)
         return false;
-    while (p->pending > 0 && take_result(p, &r))
-        ;
-    for (int i = 0; i < WORKERS; i++)
-        waitpid(p->workers[i], NULL, 0);
-    close(p->results[0]);
+    pool.pending--;
+    (r.failed ? pool.on_error : pool.on_result)(&r);
     return true;
 }
 
-/* What the end of a Python program does with a pool that nobody joined. */
-static void pool_terminate(struct pool *p)
+static void apply(bool fails)
 {
-    for (int i = 0; i < WORKERS; i++)
-        kill(p->workers[i], SIGTERM);
-    pool_close(p);
-    pool_join(p);
+    apply_async(fails);
+    read_result();
 }
 
-/* ---------------------------------------------------------- what it does */
+static void pool_close(void)
+{
+    pool.closed = true;
+    close(pool.tasks[1]);
+}
 
-static int called_back, called_in_parent, of_children, errors_told;
-static pid_t seen[WORKERS * 2];
-static int pids; /* different ones, seen */
+/* Returns false if the pool is not closed: the workers would never end. */
+static bool pool_join(void)
+{
+    if (!pool.closed)
+        return false;
+    while (pool.pending > 0 && read_result())
+        continue;
+    for (int i = 0; i < WORKERS; i++)
+        join_process(pool.workers[i]);
+    close(pool.results[0]);
+    return true;
+}
+
+/* A Python program does this at its end if it has not joined the pool. */
+static void pool_terminate(void)
+{
+    for (int i = 0; i < WORKERS; i++)
+        kill(pool.workers[i], SIGTERM);
+    pool_close();
+    pool_join();
+}
+
+static int callbacks, in_parent, by_children, error_callbacks;
+static pid_t seen[WORKERS + 1]; /* different pids */
+static int pids;
 static pid_t parent;
 
-static void note(const struct result *r)
+static void count_result(const struct result *r)
 {
     int i = 0;
     while (i < pids && seen[i] != r->worker)
         i++;
-    if (i == pids && pids < WORKERS * 2)
+    if (i == pids && pids <= WORKERS)
         seen[pids++] = r->worker;
-    called_back++;
-    called_in_parent += getpid() == parent;
-    of_children += r->its_parent == parent;
+    callbacks++;
+    in_parent += getpid() == parent;
+    by_children += r->parent_of_worker == parent;
 }
 
-static void note_error(const struct result *r)
+static void count_error(const struct result *unused)
 {
-    (void)r;
-    errors_told++;
+    (void)unused;
+    error_callbacks++;
 }
 
-static void use_apply(struct pool *p)
+static void start(void)
+{
+    pids = callbacks = in_parent = by_children = 0;
+    pool_start(count_result, count_error);
+}
+
+static void apply_all_async(bool fail)
+{
+    for (int i = 0; i < TASKS; i++)
+        apply_async(fail);
+}
+
+static void use_apply(void)
 {
     double begin = now();
-    pids = 0;
-    pool_start(p);
-    p->callback = note;
+    start();
     for (int i = 0; i < TASKS; i++)
-        apply(p, i);
-    printf("apply: %d tasks, %.0f s, by %d processes\n", TASKS,
-           now() - begin, pids);
-    pool_close(p);
-    pool_join(p);
+        apply(false);
+    printf("apply: %d tasks, %.0f s, by %d processes\n", TASKS, now() - begin,
+           pids);
+    pool_close();
+    pool_join();
 }
 
-static void use_apply_async(struct pool *p)
+static void use_apply_async(void)
 {
     double begin = now();
-    pids = called_back = called_in_parent = of_children = 0;
-    pool_start(p);
-    p->callback = note;
-    for (int i = 0; i < TASKS; i++)
-        apply_async(p, i, false);
-    if (!pool_join(p))
+    start();
+    apply_all_async(false);
+    if (!pool_join())
         puts("join before close: refused, the pool is still running");
-    pool_close(p);
-    pool_join(p);
+    pool_close();
+    pool_join();
     printf("apply_async: %d tasks, %.0f s, by %d processes\n", TASKS,
            now() - begin, pids);
-    printf("callbacks: %d, of them in the parent %d; from its children %d\n",
-           called_back, called_in_parent, of_children);
+    printf("callbacks: %d, of them in the parent %d; for its children %d\n",
+           callbacks, in_parent, by_children);
 }
 
-static void fail(struct pool *p)
+static void use_tasks_that_fail(void)
 {
-    called_back = 0;
-    pool_start(p);
-    p->callback = note;
-    p->error_callback = note_error;
-    for (int i = 0; i < TASKS; i++)
-        apply_async(p, i, true);
-    pool_close(p);
-    pool_join(p);
+    start();
+    apply_all_async(true);
+    pool_close();
+    pool_join();
     printf("tasks that fail: %d, callbacks %d, error callbacks %d\n", TASKS,
-           called_back, errors_told);
+           callbacks, error_callbacks);
 }
 
-static void do_not_join(struct pool *p)
+static void use_without_join(void)
 {
-    called_back = 0;
-    pool_start(p);
-    p->callback = note;
-    for (int i = 0; i < TASKS; i++)
-        apply_async(p, i, false);
-    pool_terminate(p);
-    printf("no join: %d of %d done\n", called_back, TASKS);
+    start();
+    apply_all_async(false);
+    pool_terminate();
+    printf("no join: %d of %d done\n", callbacks, TASKS);
 }
 
 int main(int argc, char **argv)
 {
-    struct pool pool;
-    take_options(argc, argv);
+    begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
     parent = getpid();
-    use_apply(&pool);
-    use_apply_async(&pool);
-    fail(&pool);
-    do_not_join(&pool);
+    use_apply();
+    use_apply_async();
+    use_tasks_that_fail();
+    use_without_join();
 }

@@ -3,7 +3,7 @@
 #
 #     make clients/slow-http && 08-coroutines/steps/08d-crawl.sh [MS (1000)]
 #
-# MS: how long the web server, clients/slow-http, thinks about each page.
+# The web server, clients/slow-http, waits MS milliseconds before each page.
 
 exec 2>&1
 cd "$(dirname "$0")/.." && mkdir -p ../build || exit 1
@@ -18,7 +18,7 @@ until port=$(sed -n 's/.*listening on 127.0.0.1://p' $log) && [ "$port" ]; do
     sleep 0.05
 done
 
-# run COMMAND: show it, and run it.
+# run COMMAND: print it, and run it.
 run() {
     echo "\$ $1"
     eval "$1"
@@ -37,9 +37,9 @@ run '$CC -o $out-patched $out.o co*.c patch.c \
      -Wl,--wrap=close,--wrap=connect,--wrap=recv,--wrap=send' || exit
 run '$out-patched http://$web/3000 http://$web/6000 http://$web/9000'
 echo '
-# And with others, some of which cannot be had.'
+# The same again, and six more URLs; five of these fail.'
 run '$out-patched http://$web/3000 http://$web/6000 http://$web/9000 \
      http://127.0.0.1:1/refused http://no..such..name/ http://$web/none \
      http://localhost:$port/12000/chunked http://$web/15000/chunked/cut \
      http://$web/18000/cut'
-[ $? = 1 ] # so it says by its exit status
+[ $? = 1 ] # its exit status when a page is missing
