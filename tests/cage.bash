@@ -55,12 +55,12 @@ cage_needs() {
 }
 
 # cage_user: the words that make the next program the cage's user, with limits:
-# 8 MiB a file, 60 s of CPU time, and where it has a user of its own, CAGE_TASKS
+# 2 MiB a file, 60 s of CPU time, and where it has a user of its own, CAGE_TASKS
 # processes and threads. The kernel takes its memory first if there is none left.
 cage_user() {
     local words=(env -i "PATH=$PATH" "HOME=/tmp" "KIT_CAGE=$CAGE_MARK"
         "ASAN_OPTIONS=${ASAN_OPTIONS:-}"
-        prlimit --core=0 --fsize="${CAGE_FILE_SIZE:-8388608}" --cpu=60)
+        prlimit --core=0 --fsize="${CAGE_FILE_SIZE:-2097152}" --cpu=60)
     if [ "$CAGE_UID" != 0 ]; then
         words+=("--nproc=${CAGE_TASKS:-128}" setpriv "--reuid=$CAGE_UID"
             "--regid=$CAGE_UID" --clear-groups --no-new-privs)
