@@ -98,7 +98,8 @@ cage_run() {
         KIT_CAGE=$CAGE_MARK setsid "$@" < /dev/null &
         leader=$! end=$((SECONDS + seconds))
         while kill -0 "$leader" 2> /dev/null; do
-            [ "$SECONDS" -lt "$end" ] || kill -KILL "$leader"
+            [ "$SECONDS" -lt "$end" ] ||
+                kill -KILL "$leader" 2> /dev/null
             sleep 0.05
         done
     fi

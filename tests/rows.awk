@@ -51,7 +51,7 @@ file == 1 && /^[^#]/ {
         gate = $2
     else if ($1 == "part" && index($2, number) == 1) {
         part[++parts] = $2
-        flags[$2] = $4
+        flags[$2] = $4 == "" ? "-" : $4
         begins[$2] = $5 == "" ? "" : $5 " "
         names = names " " substr($2, 4)
         if ((model == "all" && $3 == "also") || (" " model " ") ~ (" " substr($2, 4) " ")) {
