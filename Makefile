@@ -29,7 +29,7 @@ play    = SERVER='$(server)' clients/play $(if $(STEP),--step) \
           $(if $(PACE),--pace $(PACE)) $(if $(XRAY),--xray)
 export CC
 
-.PHONY: help all test clean models $(lessons) $(numbers) $(letters)
+.PHONY: help all test grade-all course clean models $(lessons) $(numbers) $(letters)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -92,12 +92,24 @@ diff-%:
 ##                               points for dir/server.c, and reports for
 ##                               graders' systems in build/grade/03-select;
 ##                               SERVER=path: of a program. tests/README.md
+##   make grade-all LESSON=03-select SUBMISSIONS=dir
+##                               a class, a directory a student, into a CSV
+##   make course LESSON=03-select
+##                               for Gradescope, GitHub Classroom, Autolab and
+##                               students: build/course
 ##   make tsan-07c               a step under ThreadSanitizer: does it race?
 test: all
 	@SERVER='$(server)' tests/run.sh
 
 test-%:
 	@SERVER='$(server)' tests/run.sh $*
+
+grade-all:
+	@LESSON='$(LESSON)' SUBMISSIONS='$(SUBMISSIONS)' MODEL='$(MODEL)' \
+	    PARTIAL='$(PARTIAL)' tests/grade-all
+
+course:
+	@LESSON='$(LESSON)' MODEL='$(MODEL)' tests/course
 
 grade-%:
 	@SERVER='$(SERVER)' SUBMISSION='$(SUBMISSION)' MODEL='$(MODEL)' \
