@@ -29,7 +29,8 @@ play    = SERVER='$(server)' clients/play $(if $(STEP),--step) \
           $(if $(PACE),--pace $(PACE)) $(if $(XRAY),--xray)
 export CC
 
-.PHONY: help all test grade-all course clean models $(lessons) $(numbers) $(letters)
+.PHONY: help all test grade-all course clean models
+.PHONY: $(lessons) $(numbers) $(letters)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -168,8 +169,8 @@ build/%.o: %.c
 -include $(wildcard build/*/*.d build/*/*/*.d) # which headers a file includes
 
 # A name that the kit does not have.
-unknown := $(filter-out help all test clean models diff-% test-% tsan-% \
-           build/% $(lessons) $(numbers) $(letters) $(programs),$(MAKECMDGOALS))
+unknown := $(filter-out help all test clean models course diff-% grade-% \
+           test-% tsan-% build/% $(lessons) $(numbers) $(letters) $(programs),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):
 	@echo "There is no '$@' here. Lessons: $(lessons); steps:" \
