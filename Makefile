@@ -29,7 +29,8 @@ play    = SERVER='$(server)' clients/play $(if $(STEP),--step) \
           $(if $(PACE),--pace $(PACE)) $(if $(XRAY),--xray)
 export CC
 
-.PHONY: help all test clean faults fuzz models $(lessons) $(numbers) $(letters)
+.PHONY: help all test faults fuzz grade-all course clean models
+.PHONY: $(lessons) $(numbers) $(letters)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -94,11 +95,32 @@ diff-%:
 ##   make fuzz                   invented .play files, FTP commands and HTTP
 ##                               requests; FUZZ=http SECONDS=60: one of them
 ##   make tsan-07c               a step under ThreadSanitizer: does it race?
+## Grade (needs bats)
+##   make grade-03-select SUBMISSION=dir
+##                               points for dir/server.c, and reports for
+##                               graders' systems in build/grade/03-select;
+##                               SERVER=path: of a program. tests/README.md
+##   make grade-all LESSON=03-select SUBMISSIONS=dir
+##                               a class, a directory a student, into a CSV
+##   make course LESSON=03-select
+##                               for Gradescope, GitHub Classroom, Autolab and
+##                               students: build/course
 test: all
 	@SERVER='$(server)' tests/run.sh
 
 test-%:
 	@SERVER='$(server)' tests/run.sh $*
+
+grade-all:
+	@LESSON='$(LESSON)' SUBMISSIONS='$(SUBMISSIONS)' MODEL='$(MODEL)' \
+	    PARTIAL='$(PARTIAL)' tests/grade-all
+
+course:
+	@LESSON='$(LESSON)' MODEL='$(MODEL)' tests/course
+
+grade-%:
+	@SERVER='$(SERVER)' SUBMISSION='$(SUBMISSION)' MODEL='$(MODEL)' \
+	    PARTIAL='$(PARTIAL)' tests/grade $*
 
 tsan-%:
 	@tests/tsan.sh $*
@@ -167,8 +189,9 @@ build/%.o: %.c
 -include $(wildcard build/*/*.d build/*/*/*.d) # which headers a file includes
 
 # A name that the kit does not have.
-unknown := $(filter-out help all test clean faults fuzz models diff-% test-% tsan-% \
-           build/% $(lessons) $(numbers) $(letters) $(programs),$(MAKECMDGOALS))
+unknown := $(filter-out help all test faults fuzz course clean models diff-% \
+           grade-% test-% tsan-% build/% $(lessons) $(numbers) $(letters) \
+           $(programs),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):
 	@echo "There is no '$@' here. Lessons: $(lessons); steps:" \
