@@ -167,8 +167,9 @@ build/%.o: %.c
 -include $(wildcard build/*/*.d build/*/*/*.d) # which headers a file includes
 
 # A name that the kit does not have.
-unknown := $(filter-out help all test clean faults fuzz models diff-% test-% tsan-% \
-           build/% $(lessons) $(numbers) $(letters) $(programs),$(MAKECMDGOALS))
+unknown := $(filter-out help all test clean faults fuzz models diff-% test-% \
+           tsan-% build/% $(lessons) $(numbers) $(letters) $(programs), \
+           $(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):
 	@echo "There is no '$@' here. Lessons: $(lessons); steps:" \
