@@ -237,6 +237,9 @@ sleeps_in_write() {
     log_in
     request "USER tom" 331
     request "PASS wr0ng" 530
+    for line in PASSwr0ng " PASS wr0ng" "PSAS wr0ng" "SITE PSWD x wr0ng"; do
+        request "$line" 502
+    done
     [ "$(grep -c 'secret\|wr0ng' "$LOG")" = 0 ]
     [ ! -r "/proc/$PID/cmdline" ] ||
         [ "$(tr '\0' ' ' < "/proc/$PID/cmdline" | grep -c secret)" = 0 ]
@@ -498,6 +501,31 @@ END
     reply_is 257 "a line in two pieces"
 }
 
+@test "ftp a name with byte 255 is the name of that file, and of no other" {
+    ftp -q
+    echo old > "$TREE/ax"
+    log_in
+    # 255 (IAC) and a byte below 240, IAC at the end, IAC IAC
+    for name in $'a\377-x' $'a\377' $'b\377\377x'; do
+        passive
+        request "STOR $name" 150
+        close_data
+        reply_is 226 "STOR $name"
+    done
+    # a Telnet command in a name: refused, it may be a part of the name
+    for name in $'a\377\361x' $'a\377\373\1x' $'a\377\373'; do
+        data_port
+        request "STOR $name" 500
+    done
+    request $'MKD d\377\377' 257
+    contains "$REPLY" $'/d\377\377"'
+    same old "$(< "$TREE/ax")"
+    same "ax aM-^? aM-^?-x bM-^?x dM-^? " \
+        "$(LC_ALL=C ls -A "$TREE" | cat -v | tr '\n' ' ')"
+    client put "$BIG" $'a\377\361x' # our client doubles it
+    cmp "$BIG" "$TREE/"$'a\377\361x'
+}
+
 @test "ftp commands that arrive together run one after another" {
     ftp -q
     cp "$BIG" "$TREE/file"
@@ -568,6 +596,30 @@ END
     request "SIZE pipe" 550
     data_port
     request "RETR pipe" 550
+}
+
+@test "ftp neither the log nor a list shows a control character, C0 or C1" {
+    local name
+    ftp
+    touch "$TREE/"$'x\033]0;y\a' "$TREE/"$'x\302\233y' "$TREE/"$'x\233y' \
+        "$TREE/"$'x\342\200\256y' "$TREE/äé盛"
+    log_in
+    for name in $'x\033y' $'x\302\233y' $'x\233y' $'x\177y'; do
+        request "USER $name" 500
+        request "$name" 500
+    done
+    log_in
+    for name in x äé盛 $'x\342\200\256y' $'\300\257'; do
+        request "SIZE $name" "$([ -e "$TREE/$name" ] && echo 213 || echo 550)"
+    done
+    passive
+    request NLST 150
+    run -0 cat <&"$D"
+    same 2 "${#lines[@]}" "$output" # the mark U+202E is no control character
+    contains "$(< "$LOG")" "SIZE äé盛"
+    contains "$(< "$LOG")" 'SIZE x\xe2\x80\xaey'
+    contains "$(< "$LOG")" '/\xc0\xaf: No such'
+    ! LC_ALL=C grep -q $'[\001-\011\013-\037\177]\|\302\233' "$LOG"
 }
 
 # --- no file outside ROOT

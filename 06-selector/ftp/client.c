@@ -144,6 +144,27 @@ static int read_reply(void)
     }
 }
 
+/* Send a command. FTP's control connection uses Telnet, where the byte 255
+   begins a command (IAC): IAC IAC means a 255 of a name (RFC 854). */
+static void send_command(const char *line)
+{
+    char bytes[2 * LINE_SIZE];
+    size_t size = 0;
+    for (const char *c = line; *c != '\0'; c++) {
+        bytes[size++] = *c;
+        if (*c == (char)255)
+            bytes[size++] = *c;
+    }
+    memcpy(bytes + size, "\r\n", 2);
+    size += 2;
+    for (size_t sent = 0; sent < size; ) {
+        ssize_t n = send(control, bytes + sent, size - sent, 0);
+        if (n < 0 && errno != EINTR)
+            end_of_server(n);
+        sent += n > 0 ? (size_t)n : 0;
+    }
+}
+
 /* Send a command, read its reply. Returns the code. */
 static __attribute__((format(printf, 1, 2))) int command(const char *format,
                                                          ...)
@@ -155,13 +176,7 @@ static __attribute__((format(printf, 1, 2))) int command(const char *format,
     va_end(arguments);
     if (n < 0 || (size_t)n >= sizeof line - 2 || strpbrk(line, "\r\n") != NULL)
         errx(1, "not a file name for FTP: %s", line);
-    memcpy(line + n, "\r\n", 2);
-    for (size_t sent = 0, length = (size_t)n + 2; sent < length; ) {
-        ssize_t more = send(control, line + sent, length - sent, 0);
-        if (more < 0 && errno != EINTR)
-            end_of_server(more);
-        sent += more > 0 ? (size_t)more : 0;
-    }
+    send_command(line);
     return read_reply();
 }
 

@@ -10,12 +10,15 @@
 
 int replies_send(struct replies *r, const char *bytes, size_t length)
 {
-    char *pending = realloc(r->pending, r->pending_size + length);
+    char *pending = realloc(r->pending, r->pending_size + 2 * length);
     if (pending == NULL)
         return -1;
-    memcpy(pending + r->pending_size, bytes, length);
     r->pending = pending;
-    r->pending_size += length;
+    for (size_t i = 0; i < length; i++) {
+        pending[r->pending_size++] = bytes[i];
+        if (bytes[i] == (char)255)
+            pending[r->pending_size++] = bytes[i];
+    }
     return replies_flush(r);
 }
 

@@ -16,6 +16,7 @@ struct replies {
 };
 
 /* Send the bytes, as far as the kernel has room for them, and keep the rest.
+   It doubles each byte 255, which begins a Telnet command: see lines.c.
    Returns -1 after an error, and sets errno: the connection is broken, or
    ENOMEM. Then the session must end. */
 int replies_send(struct replies *replies, const char *bytes, size_t length);

@@ -23,6 +23,7 @@
  *     accounts    names and passwords
  *     deadline    when the loop must wake up
  *     log         a line for each event
+ *     text        control characters, which must not reach a terminal
  *
  * Left out on purpose: PORT, which makes a server connect to any host;
  * encryption, so everybody on the network can read the passwords; wildcards.

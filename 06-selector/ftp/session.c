@@ -222,13 +222,25 @@ static bool refuse(struct session *s, const struct command *c,
     return true;
 }
 
+/* The line of an unknown command may be PASS with an error in it, so the log
+   does not show it. */
+static void log_command(const struct session *s, const struct command *c,
+                        const char *argument)
+{
+    if (c == NULL)
+        LOG("%s: an unknown command", s->name);
+    else if (*argument == '\0' || (c->flags & COMMAND_SECRET) != 0)
+        LOG("%s: %s", s->name, c->name);
+    else
+        LOG("%s: %s %s", s->name, c->name, argument);
+}
+
 static void run_command(struct session *s, char *line)
 {
     const struct command *c = find_command(s, line);
-    bool secret = c != NULL && (c->flags & COMMAND_SECRET) != 0;
-    LOG("%s: %.*s", s->name, secret ? (int)strlen(c->name) : LINES_SIZE, line);
     char path[TREE_PATH], *argument = line + strcspn(line, " ");
     argument += *argument == ' ';
+    log_command(s, c, argument);
     if (refuse(s, c, argument))
         return;
     if ((c->flags & COMMAND_PATH) == 0)
@@ -278,14 +290,18 @@ static void run_commands(struct session *s)
 static void read_control(struct session *s)
 {
     char bytes[LINES_SIZE];
-    ssize_t n = recv(s->control, bytes, lines_room(&s->lines), 0);
+    size_t room = lines_room(&s->lines);
+    ssize_t n = recv(s->control, bytes,
+                     room < sizeof bytes ? room : sizeof bytes, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
         LOG("%s: recv: %s", s->name, n < 0 ? strerror(errno) : "end of file");
         s->finished = true;
-    } else if (!s->closing)
-        lines_add(&s->lines, bytes, (size_t)n);
+    } else if (!s->closing && lines_add(&s->lines, bytes, (size_t)n) < 0) {
+        LOG("%s: %s", s->name, strerror(errno));
+        s->finished = true;
+    }
 }
 
 static void on_control(const struct selector_key *key, int ready)
@@ -321,6 +337,7 @@ static void end_session(struct session *s)
     if (s->next != NULL)
         s->next->link = s->link;
     replies_free(&s->replies);
+    lines_clear(&s->lines);
     free(s);
 }
 

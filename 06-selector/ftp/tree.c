@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "text.h"
 #include "tree.h"
 
 /* The names of uploads that need one begin so. Clients cannot see them. */
@@ -39,13 +40,6 @@ int tree_open(const char *directory)
 }
 
 /* ------------------------------------------------------------------ names */
-
-static bool has_control_character(const char *name)
-{
-    while ((unsigned char)*name >= ' ' && *name != 127)
-        name++;
-    return *name != '\0';
-}
 
 static bool is_upload_name(const char *name)
 {
@@ -80,7 +74,7 @@ int tree_join(char *path, const char *from, const char *name)
 {
     char joined[TREE_PATH];
     size_t length = 0;
-    if (has_control_character(name))
+    if (text_has_control(name, strlen(name)))
         return fail(EINVAL);
     if (*name != '/' && strcmp(from, "/") != 0) {
         length = strlen(from);
@@ -188,11 +182,12 @@ DIR *tree_list(const char *path)
 }
 
 /* A list has a line for each name. A name with a line feed could add lines of
-   its own, so names with control characters are left out. */
+   its own, and other control characters change the terminal that shows the
+   list. So names with control characters are left out. */
 static bool is_shown(const char *name)
 {
     return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-           !is_upload_name(name) && !has_control_character(name);
+           !is_upload_name(name) && !text_has_control(name, strlen(name));
 }
 
 const char *tree_next(DIR *directory, struct stat *found)

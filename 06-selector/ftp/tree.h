@@ -42,7 +42,8 @@ int tree_open(const char *directory);
 
 /* The path that name means for a client whose current directory is from.
    Writes it to path[TREE_PATH], which may be from itself. ".." in the root is
-   the root. Errors: ENAMETOOLONG; EINVAL, name has a control character. */
+   the root. Errors: ENAMETOOLONG; EINVAL, name has a control character: see
+   text.h. */
 int tree_join(char *path, const char *from, const char *name);
 
 /* What is at path, a file or a directory: writes it to *found. */
