@@ -110,8 +110,8 @@ clean:
 SELECTOR := $(patsubst %,build/06-selector/%.o,selector selector-epoll \
             selector-kqueue selector-poll selector-select)
 CO       := $(addprefix build/08-coroutines/,co.o co-io.o co-stack.o co-swap.o)
-FTP      := $(patsubst %,build/06-selector/ftp/%.o,commands session lines \
-            replies data transfer listing tree accounts deadline log)
+FTP      := $(patsubst %,build/06-selector/ftp/%.o,dispatch commands session \
+            lines replies data transfer listing tree accounts deadline log text)
 06-selector/server 06-selector/client: $(SELECTOR)
 $(filter 06-selector/steps/06b-% 06-selector/steps/06c-% \
     06-selector/steps/06d-%,$(steps)): $(SELECTOR)

@@ -540,6 +540,108 @@ END
     reply_is 221 QUIT
 }
 
+@test "ftp what a command leaves behind is for the next one alone: RNFR, REST" {
+    local between
+    ftp -q
+    mkdir -p "$TREE/a" "$TREE/-d"
+    echo 0123456789 > "$TREE/file"
+    log_in
+    for between in "RNFR none 550" "RNTO /x/y 550" "SIZE none 550" "NOPE 502" \
+        "DELE 501" "NOOP 200" $'\033 500' "EPSV 2 522"; do
+        request "RNFR a" 350
+        request "${between% *}" "${between##* }"
+        request "RNTO c" 503
+    done
+    for between in "RETR file 425" "RETR 501" "STOR file 425" "NOPE 502" \
+        "TYPE I 200" $'\033 500' "REST x 501" "USER tom 331"; do
+        request "REST 5" 350
+        request "${between% *}" "${between##* }"
+        [ "${between% *}" != "USER tom" ] || request "PASS secret" 230
+        passive
+        request "RETR file" 150
+        same 0123456789 "$(cat <&"$D")" "after REST, $between"
+        reply_is 226 RETR
+    done
+    request "REST 5" 350 # commands for the same transfer keep it
+    request "ALLO 9" 200
+    passive
+    request "RETR file" 150
+    same 56789 "$(cat <&"$D")"
+    [ ! -e "$TREE/c" ]
+}
+
+@test "ftp LIST ignores options; after -- comes a name, even -d" {
+    ftp -q
+    mkdir "$TREE/-d"
+    touch "$TREE/-d/inner" "$TREE/-"
+    log_in
+    for what in "LIST -- -d" "LIST -la -- -d" "NLST -- -d" "LIST ./-d" \
+        "MLSD -d" "NLST -a ./-d"; do
+        passive
+        request "$what" 150
+        contains "$(cat <&"$D")" inner
+        reply_is 226 "$what"
+    done
+    passive
+    request "NLST -" 150
+    same -$'\r' "$(cat <&"$D")"
+}
+
+@test "ftp during a transfer ABOR does not wait behind other commands" {
+    ftp -q
+    cp "$BIG" "$TREE/file"
+    log_in
+    passive
+    request "RETR file" 150
+    printf 'PWD\r\n%.0s' {1..10000} >&"$C"
+    request ABOR 426
+    reply_is 226 ABOR
+    for i in {1..10000}; do reply_is 257 PWD; done
+}
+
+@test "ftp after QUIT a transfer that has stopped ends soon" {
+    ftp -q
+    cp "$BIG" "$TREE/file"
+    log_in
+    passive
+    request "RETR file" 150
+    printf 'PWD\r\nQUIT\r\n' >&"$C"
+    reply_is 426 RETR
+    reply_is 257 PWD
+    reply_is 221 QUIT
+    closed
+}
+
+@test "ftp a client that sends many lines, or lists what nobody sees, has turns" {
+    ftp
+    mkdir "$TREE/links"
+    (cd "$TREE/links" && ln -s ../x{1..3000} .)
+    log_in
+    lists=$C
+    passive
+    log_in
+    : > "$LOG"
+    stop_server
+    printf '\n%.0s' {1..1000} >&"$C"
+    printf 'LIST links\r\n' >&"$lists"
+    kill -CONT "$PID"
+    C=$lists
+    reply_is 150 LIST
+    reply_is 226 LIST
+    within 5 has_lines 1000 "reply: 500"
+    # the list takes 12 turns, of 256 entries; in each one the other client has
+    # 16 lines read
+    local between
+    between=$(sed '1,/reply: 150/d; /reply: 226/q' "$LOG" | grep -c "reply: 500")
+    [ "$between" -ge 150 ] && [ "$between" -le 400 ] ||
+        { echo "$between other lines during the list"; return 1; }
+}
+
+# has_lines N TEXT: so many lines of the log have it.
+has_lines() {
+    [ "$(grep -c "$2" "$LOG")" -eq "$1" ]
+}
+
 @test "ftp during a transfer that waits, NOOP has a reply, and ABOR ends it" {
     ftp -q
     cp "$BIG" "$TREE/file"
@@ -715,6 +817,30 @@ END
     same file "$(ls -A "$TREE")"
 }
 
+@test "ftp after ALLO the server knows when an upload is complete" {
+    ftp -q
+    log_in
+    passive
+    request "ALLO 4" 200
+    request "STOR file" 150
+    echo new >&"$D"
+    within 5 has_four_bytes
+    stop_server
+    close_data                 # the server finds this ...
+    printf 'NOOP\r\n' >&"$C" # ... before this, and does not wait between them
+    kill -CONT "$PID"
+    reply_is 226 STOR
+    reply_is 200 NOOP
+    same new "$(< "$TREE/file")"
+    passive
+    request "ALLO 5" 200 # there are fewer: a client may reserve more than it uses
+    request "STOR file" 150
+    echo old >&"$D"
+    close_data
+    reply_is 226 STOR
+    same old "$(< "$TREE/file")"
+}
+
 # has_four_bytes: the upload's file has them, as far as /proc shows.
 has_four_bytes() {
     [ ! -d "/proc/$PID/fd" ] || find -L "/proc/$PID/fd" -type f -size 4c \
@@ -767,7 +893,7 @@ has_four_bytes() {
                 request "STOR file" 150
                 echo new >&"$D"
                 within 5 has_four_bytes
-                printf 'PWD\r\n%.0s' {1..2000} >&"$C"
+                printf 'PWD\r\n%.0s' {1..20000} >&"$C"
                 stop_server
                 close_data
                 close_control
@@ -946,16 +1072,54 @@ has_four_bytes() {
     closed
 }
 
-@test "ftp a wrong password makes no other client wait" {
-    ftp -q
+@test "ftp a wrong password makes no client of another account wait" {
+    ftp -q -u ann:wrong
     connect
-    printf 'USER tom\r\nPASS wrong\r\n' >&"$C"
+    printf 'USER ann\r\nPASS right\r\n' >&"$C"
     reply_is 331 USER
     slow=$C
     client put "$BIG" file
     sleeps
     C=$slow
     reply_is 530 PASS
+}
+
+@test "ftp one wrong password a second for each name, in however many sessions" {
+    local name start session
+    for name in tom nobody; do
+        ftp
+        sessions=()
+        start=$SECONDS
+        for i in {1..8}; do
+            exec {C}<> "/dev/tcp/127.0.0.1/$PORT"
+            printf 'USER %s\r\nPASS guess\r\n' "$name" >&"$C"
+            sessions+=("$C")
+        done
+        sleep 1.2
+        [ "$(grep -c ': PASS' "$LOG")" -le $((SECONDS - start + 2)) ]
+        for session in "${sessions[@]}"; do exec {session}>&-; done
+        client put "$BIG" file # they hung up, so tom's turn comes soon
+        within 5 grep -q 'reply: 221' "$LOG"
+        teardown
+    done
+}
+
+@test "ftp a session that does not log in ends: 421, NOOP or not" {
+    ftp -q -t 1
+    for user in nobody again; do
+        [ "$user" = nobody ] && connect || log_in
+        printf 'USER %s\r\n' "$user" >&"$C"
+        reply_is 331 USER
+        for i in {1..40}; do
+            printf 'NOOP\r\n' >&"$C"
+            reply_is 200 NOOP > noop || break
+            sleep 0.1
+        done
+        contains "$REPLY" 421
+        closed
+    done
+    log_in
+    for i in {1..15}; do request NOOP 200; sleep 0.1; done
 }
 
 @test "ftp an idle session ends: 421, even if a byte arrives now and then" {

@@ -8,17 +8,22 @@
 
 #include "replies.h"
 
-int replies_send(struct replies *r, const char *bytes, size_t length)
+int replies_send(struct replies *r, const char *text)
 {
-    char *pending = realloc(r->pending, r->pending_size + 2 * length);
+    size_t most = 2 * strlen(text) + strlen("\r\n");
+    char *pending = realloc(r->pending, r->pending_size + most);
     if (pending == NULL)
         return -1;
-    r->pending = pending;
-    for (size_t i = 0; i < length; i++) {
-        pending[r->pending_size++] = bytes[i];
-        if (bytes[i] == (char)255)
-            pending[r->pending_size++] = bytes[i];
+    char *to = pending + r->pending_size;
+    for (; *text != '\0'; text++) {
+        *to++ = *text;
+        if (*text == (char)255)
+            *to++ = *text;
     }
+    *to++ = '\r';
+    *to++ = '\n';
+    r->pending = pending;
+    r->pending_size = (size_t)(to - pending);
     return replies_flush(r);
 }
 

@@ -192,12 +192,13 @@ static bool is_shown(const char *name)
 
 const char *tree_next(DIR *directory, struct stat *found)
 {
-    struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL)
-        if (is_shown(entry->d_name) &&
-            stat_entry(dirfd(directory), entry->d_name, found) == 0)
-            return entry->d_name;
-    return NULL;
+    errno = 0;
+    struct dirent *entry = readdir(directory);
+    if (entry == NULL)
+        return NULL;
+    return is_shown(entry->d_name) &&
+           stat_entry(dirfd(directory), entry->d_name, found) == 0 ?
+           entry->d_name : "";
 }
 
 /* ---------------------------------------------------------------- changes */
