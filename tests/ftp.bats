@@ -176,8 +176,12 @@ END
         # shellcheck disable=SC2086 # they are words
         refuses 2 $flags
         contains "$output" usage:
-        [ "$flags" = -z ] || contains "$output" "'${flags##* }'"
+        [ "$flags" = -z ] || [ "$flags" = "-u :x" ] ||
+            contains "$output" "'${flags##* }'"
     done
+    refuses 2 -u "$(printf '%070d' 0):geheim"
+    contains "$output" ":***'"
+    [[ $output != *geheim* ]]
 }
 
 @test "ftp no such ROOT, or a port in use: a line that names it, exit 1" {
@@ -724,6 +728,43 @@ has_lines() {
     ! LC_ALL=C grep -q $'[\001-\011\013-\037\177]\|\302\233' "$LOG"
 }
 
+@test "ftp a list has four digits for each year, before 1970 and far ahead" {
+    cat > times.c << 'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include "listing.h"
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        struct stat file = { .st_mode = S_IFREG, .st_nlink = 1 };
+        char time[LISTING_TIME], line[LISTING_LINE];
+        file.st_mtime = atoll(argv[i]);
+        listing_time(time, &file);
+        listing_line(line, sizeof line, LISTING_LIST, "", "x", &file);
+        printf("%s %.12s\n", time, line + 35);
+    }
+}
+END
+    cc -std=gnu11 -I "$ROOT/06-selector/ftp" -o times times.c \
+        "$ROOT/06-selector/ftp/listing.c"
+    run -0 ./times 0 -1 -62135596800 -62135596801 -9223372036854775808 \
+        32503680000 253402300799 253402300800 9223372036854775807
+    same '19700101000000 Jan 01  1970
+19691231235959 Dec 31  1969
+00010101000000 Jan 01  0001
+00010101000000 Jan 01  0001
+00010101000000 Jan 01  0001
+30000101000000 Jan 01  3000
+99991231235959 Dec 31  9999
+99991231235959 Dec 31  9999
+99991231235959 Dec 31  9999' "$output"
+    ftp -q
+    touch -d '@-100000000' "$TREE/file"
+    log_in
+    request "MDTM file" 213
+    same '213 19661031141320' "$REPLY"
+}
+
 # --- no file outside ROOT
 
 @test "ftp no path leads out of ROOT: neither .. nor / nor a link" {
@@ -912,6 +953,16 @@ has_four_bytes() {
         same file "$(ls -A "$TREE")" "$way"
         : > "$LOG"
     done
+}
+
+@test "ftp an upload takes another temporary name, if its name is taken" {
+    ftp -q
+    mkdir "$TREE/dir"
+    touch "$TREE/.ftp-upload.$PID."{0..50} "$TREE/dir/.ftp-upload.$PID."{50..100}
+    client put "$BIG" file
+    client put "$BIG" dir/file
+    cmp "$BIG" "$TREE/file"
+    cmp "$BIG" "$TREE/dir/file"
 }
 
 @test "ftp a full disk: 452; a file beyond the size limit: 552; the old file stays" {

@@ -262,11 +262,15 @@ static int parse_number(const char *text, int least, int most)
     return (int)n;
 }
 
+/* An error shows no password, not even a wrong one. */
 static void add_account(char *text)
 {
+    int name = (int)strcspn(text, ":");
     if (!accounts_add(text))
-        errx(2, "-u '%s': not NAME:PASSWORD, or more than %d accounts\n%s",
-             text, MAX_ACCOUNTS, USAGE);
+        errx(2, "-u '%.*s%s': not NAME:PASSWORD, or NAME has more than %d "
+             "bytes, or more than %d accounts\n%s", name, text,
+             text[name] == ':' ? ":***" : "", NAME_SIZE - 1, MAX_ACCOUNTS,
+             USAGE);
 }
 
 static void parse_options(struct options *o, int argc, char **argv)
