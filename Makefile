@@ -116,7 +116,8 @@ FTP      := $(patsubst %,build/06-selector/ftp/%.o,dispatch commands session \
 $(filter 06-selector/steps/06b-% 06-selector/steps/06c-% \
     06-selector/steps/06d-%,$(steps)): $(SELECTOR)
 06-selector/ftp/server: $(SELECTOR) $(FTP)
-06-selector/ftp/client: build/06-selector/ftp/progress.o
+06-selector/ftp/client: $(patsubst %,build/06-selector/ftp/%.o,control \
+    progress text)
 $(filter 08-coroutines/%,$(pairs) $(steps)): $(CO)
 clients/xray: $(addprefix build/clients/,trace.o page.o figure.o run.o)
 clients/models: $(addprefix build/clients/,trace.o page.o figure.o run.o)

@@ -13,8 +13,10 @@ setup_file() {
     WIRE=$BATS_FILE_TMPDIR/wire
     wire_source > "$WIRE.c"
     cc -std=gnu11 -o "$WIRE" "$WIRE.c"
+    FAKE=$BATS_FILE_TMPDIR/fake-ftp
+    cc -std=gnu11 -o "$FAKE" "$BATS_TEST_DIRNAME/fake-ftp.c"
     head -c 8388608 /dev/urandom > "$BATS_FILE_TMPDIR/8MiB"
-    export WIRE BIG=$BATS_FILE_TMPDIR/8MiB
+    export WIRE FAKE BIG=$BATS_FILE_TMPDIR/8MiB
 }
 
 setup() {
@@ -30,6 +32,19 @@ ftp() {
 
 client() {
     "$CLIENT" -p "$PORT" -u tom:secret "$@" 3>&-
+}
+
+# fake [WORD=REPLY]...: a server that sends these replies, to one client, and
+# the file "sent": see fake-ftp.c.
+fake() {
+    teardown
+    LOG=$BATS_TEST_TMPDIR/log
+    : > "$LOG"
+    set -m
+    "$FAKE" sent "$@" > "$LOG" 2>&1 < /dev/null 3>&- &
+    PID=$!
+    set +m
+    within 5 listens || { cat "$LOG"; return 1; }
 }
 
 # connect: a control connection, $C.
@@ -317,6 +332,113 @@ sleeps_in_write() {
     same hello "$(< "$TREE/greeting")"
     run -0 client ls
     contains "$output" greeting
+}
+
+@test "ftp the client understands the replies of other servers" {
+    echo hello > sent
+    for replies in "EPSV=500 what?|PASV=227 Entering Passive Mode 127,0,0,1,#" \
+        "EPSV=502 no|PASV=227 Mode 2 =127,0,0,1,#" "EPSV=229 ok (!!!@!)" \
+        "EPSV=229 ok|PASV=227 ok (127,0,0,1,#)" "SIZE=500 what?" \
+        "SIZE=213 99999999999999999999" "SIZE=213 x|MDTM=500 what?" QUIT= \
+        "USER=230 in" "PASS=202 no need" $'HELLO=120 wait\r\n220 hello' \
+        $'HELLO=220-a\r\n 220 b\r\n221 c\r\n220 d' $'RETR=200 ok\r\n150 go' \
+        "RETR=125 go on: 150 bytes"; do
+        IFS='|' read -r -d '' -a words <<< "$replies" || true
+        fake "${words[@]%$'\n'}"
+        run -0 client get file
+        cmp sent file || { echo "$replies"; return 1; }
+        rm file
+    done
+    echo hel > file.part # the server has no REST: from the beginning
+    fake "REST=502 no"
+    run -0 client get file
+    cmp sent file
+    fake "ALLO=502 no" QUIT=
+    run -0 client put sent
+}
+
+@test "ftp the client does not believe an impossible reply" {
+    echo hello > sent
+    for replies in "2147483647,2147483647" "256,1" "0,0" "70000,1" "1" "-1,-1"; do
+        fake "EPSV=500 no" "PASV=227 ok (127,0,0,1,$replies)"
+        run -1 client get file
+        contains "$output" "data connection: the server says: 227"
+    done
+    for replies in "(|||70000|)" "(|||0|)" "(|||" "(|||1" "(||1|)"; do
+        fake "EPSV=229 ok $replies" "PASV=500 no"
+        run -1 client get file
+        contains "$output" "data connection: the server says: 500"
+    done
+    for size in 5 7; do # it has told fewer bytes than it sends, or more
+        rm -f file.part
+        fake "SIZE=213 $size"
+        run -1 client get file
+        contains "$output" "$size bytes"
+        [ ! -e file ]
+        [ "$size" = 7 ] || [ ! -s file.part ]
+    done
+    rm -f file.part
+    fake "RETR=550 no"
+    run -1 client get file
+    same sent "$(ls -d file* sent 2> /dev/null)"
+}
+
+@test "ftp the client prints no control character of the server" {
+    local escape=$'\033]0;x\a\302\233y\233z'
+    printf '%s %s\r\n' 1 "$escape" 2 ä > sent
+    fake
+    run -0 client ls
+    same '1 \x1b]0;x\x07\xc2\x9by\x9bz' "${lines[0]}"
+    same '2 ä' "${lines[1]}"
+    for word in HELLO USER PASS TYPE SIZE EPSV RETR; do
+        fake "$word=550 $escape" "PASV=550 $escape"
+        run -1 client get file
+        contains "$output" '550 \x1b]0;x\x07\xc2\x9by\x9bz'
+    done
+    fake "HELLO=$escape"
+    run -1 client ls
+    contains "$output" '\x1b]0;x'
+    fake
+    run -1 client put "$escape"
+    contains "$output" '\x1b]0;x'
+}
+
+@test "ftp the client is the only one that writes a part; ps shows no password" {
+    local job
+    mkfifo sent # the server has nothing to send yet
+    fake
+    "$CLIENT" -p "$PORT" -u tom:secret get file 3>&- &
+    job=$!
+    within 5 grep -q RETR "$LOG"
+    if [ -r "/proc/$job/cmdline" ]; then
+        run tr '\0' ' ' < "/proc/$job/cmdline"
+        [[ $output = *tom:\** && $output != *secret* ]]
+    fi
+    PID= # it ends by itself
+    ftp -q
+    echo other > "$TREE/file"
+    run -1 client get file
+    contains "$output" "file.part: another client"
+    echo hello > sent
+    wait "$job"
+    same hello "$(< file)"
+    client get file
+    same other "$(< file)"
+}
+
+@test "ftp the client uploads no directory, and nothing from a closed stdin" {
+    ftp -q
+    mkdir dir
+    run -1 client put dir
+    contains "$output" directory
+    run -1 bash -c '"$@" <&-' bash "$CLIENT" -p "$PORT" -u tom:secret put - new
+    contains "$output" closed
+    run -1 client get dir/none dir
+    same '' "$(ls -A "$TREE")"
+    mkdir "$TREE/-d"
+    touch "$TREE/-d/inner"
+    run -0 client -- ls -d
+    contains "$output" inner
 }
 
 @test "ftp the client goes on after SIGSTOP and SIGCONT" {

@@ -3,6 +3,7 @@
  */
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "text.h"
@@ -74,4 +75,14 @@ size_t text_escape(char *shown, size_t room, const char *text, size_t size)
     }
     *to = '\0';
     return (size_t)(to - shown);
+}
+
+const char *text_printable(const char *text)
+{
+    size_t size = strlen(text), room = 4 * size + 1;
+    char *shown = malloc(room);
+    if (shown == NULL)
+        return "?";
+    text_escape(shown, room, text, size);
+    return shown;
 }

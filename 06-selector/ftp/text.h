@@ -21,4 +21,8 @@ bool text_has_control(const char *text, size_t size);
    + 1 bytes are always enough. Returns the length. */
 size_t text_escape(char *shown, size_t room, const char *text, size_t size);
 
+/* The text, a string, as text_escape() shows it: a string from malloc(3).
+   Without memory it is "?". */
+const char *text_printable(const char *text);
+
 #endif
