@@ -112,7 +112,8 @@ int main(int argc, char **argv)
         send_reply(reply == NULL ? "502 no" : reply);
         if (reply != NULL && strstr(reply, "150 ") != NULL)
             transfer(argv[1], strcmp(word, "STOR") == 0);
-        if (strcmp(word, "QUIT") == 0 || fgets(line, sizeof line, lines) == NULL)
+        if (strcmp(word, "QUIT") == 0 ||
+            fgets(line, sizeof line, lines) == NULL)
             return 0;
         printf("%s", line);
         fflush(stdout);

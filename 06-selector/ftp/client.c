@@ -12,10 +12,10 @@
  * On a terminal it draws a progress bar. Exit status: 0 done, 1 an error,
  * 2 wrong usage.
  *
- * Look at transfer(): FTP uses two connections, one for commands and replies,
- * and one for each file or list. The transfer is complete only if the data
- * connection has ended and the reply says so. The client blocks in recv() and
- * send(), as the client of lesson 01: it has one server only.
+ * Look at get(): FTP uses two connections, one for commands and replies (in
+ * control.c), and one for each file or list. The transfer is complete only if
+ * the data connection has ended and the reply says so. The client blocks in
+ * recv() and send(), as the client of lesson 01: it has one server only.
  */
 #include <err.h>
 #include <errno.h>
@@ -231,7 +231,8 @@ static bool is_same_file(int fd, const char *name)
 {
     struct stat open_file, found;
     return fstat(fd, &open_file) == 0 && stat(name, &found) == 0 &&
-           open_file.st_dev == found.st_dev && open_file.st_ino == found.st_ino;
+           open_file.st_dev == found.st_dev &&
+           open_file.st_ino == found.st_ino;
 }
 
 /* Open AS.part, and lock it: two clients that append to one file would mix
@@ -380,8 +381,8 @@ static void check_command(int count, char **words, const char *as)
         errx(2, "%s: the new file needs a name\n%s", words[0], USAGE);
 }
 
-/* Copy NAME:PASSWORD, and overwrite the password with *, so that ps(1) does not
-   show it. */
+/* Copy NAME:PASSWORD, and overwrite the password with *, so that ps(1) does
+   not show it. */
 static const char *take_account(char *text)
 {
     const char *copy = strdup(text);

@@ -320,8 +320,8 @@ static void do_mlst(struct session *s, char *path)
 
 /* ---------------------------------------------------- the data connection */
 
-/* Some clients send options of ls(1): "LIST -la". Ignore them. After "--" comes
-   a name, even if it begins with "-". */
+/* Some clients send options of ls(1): "LIST -la". Ignore them. After "--"
+   comes a name, even if it begins with "-". */
 static char *without_options(char *argument)
 {
     while (argument[0] == '-' && argument[1] != ' ' && argument[1] != '\0') {

@@ -117,7 +117,7 @@ static void end_server(const struct selector_key *key, int ready)
     exit(0);
 }
 
-/* ------------------------------------------------------------ the listener */
+/* ----------------------------------------------------------- the listener */
 
 /* A session has closed an fd: now accept() may find a free one. */
 static void on_free_fd(void)
@@ -153,17 +153,19 @@ static void on_client(const struct selector_key *key, int ready)
     pause_accept();
 }
 
-/* Watch the listener, but not during a pause. */
+/* Watch the listener, but not during a pause. If the selector has no memory
+   for it, try again soon. */
 static void watch_listener(int listener)
 {
     bool paused = out_of_fds_until > now_ms();
     if (paused)
         deadline_add(out_of_fds_until);
-    selector_modify(settings.selector, listener, paused ? 0 : SELECTOR_READ,
-                    on_client, NULL);
+    if (selector_modify(settings.selector, listener, paused ? 0 :
+                        SELECTOR_READ, on_client, NULL) < 0)
+        deadline_add(now_ms() + OTHER_ERROR_TIME);
 }
 
-/* ----------------------------------------------------------------- to start */
+/* ------------------------------------------------------------------- start */
 
 /* A program may be started with fd 0, 1 or 2 closed. The next socket would get
    that number, and the log would go into it: open /dev/null there first. */

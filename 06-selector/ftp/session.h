@@ -3,8 +3,8 @@
  * connection, its data connection and its deadline.
  *
  * The struct session is the whole state of a client. The commands, in
- * commands.c, change it. This module includes none of them: main() gives it two
- * functions.
+ * commands.c, change it. This module does not include them: main() gives it
+ * two functions.
  */
 #ifndef FTP_SESSION_H
 #define FTP_SESSION_H

@@ -169,7 +169,9 @@ static ssize_t read_file(struct transfer *t, char *bytes, size_t room)
 {
     if (t->left < (off_t)room)
         room = (size_t)t->left;
-    ssize_t n = read(t->file, bytes, room);
+    ssize_t n;
+    while ((n = read(t->file, bytes, room)) < 0 && errno == EINTR)
+        continue;
     if (n == 0)
         errno = EIO;
     if (n <= 0)
