@@ -109,7 +109,8 @@ clean:
 # A program is one .c file and the modules that it includes: these objects.
 SELECTOR := $(patsubst %,build/06-selector/%.o,selector selector-epoll \
             selector-kqueue selector-poll selector-select)
-CO       := $(addprefix build/08-coroutines/,co.o co-io.o co-stack.o co-swap.o)
+CO       := $(addprefix build/08-coroutines/,co.o co-stack.o co-swap.o)
+CO_IO    := build/08-coroutines/co-io.o
 FTP      := $(patsubst %,build/06-selector/ftp/%.o,dispatch commands session \
             lines replies data transfer listing tree accounts deadline log text)
 06-selector/server 06-selector/client: $(SELECTOR)
@@ -119,15 +120,24 @@ $(filter 06-selector/steps/06b-% 06-selector/steps/06c-% \
 06-selector/ftp/client: $(patsubst %,build/06-selector/ftp/%.o,control \
     progress text)
 $(filter 08-coroutines/%,$(pairs) $(steps)): $(CO)
-clients/xray: $(addprefix build/clients/,trace.o page.o figure.o run.o)
-clients/models: $(addprefix build/clients/,trace.o page.o figure.o run.o)
+$(filter 08-coroutines/%,$(pairs)) \
+    08-coroutines/steps/08g-blocking-call: $(CO_IO)
+TRACE    := $(patsubst %,build/clients/%.o,trace calls tracee constants \
+            timeline figure figure-svg svg)
+clients/play: $(patsubst %,build/clients/%.o,actions stage screen peers child \
+    proc scene words play-common)
+clients/load: $(patsubst %,build/clients/load-%.o,latency report stream)
+clients/xray: $(TRACE) build/clients/xray-summary.o
+clients/models: $(TRACE) build/clients/figure-text.o
 
-# A server's loop over bytes is to work on many of them at once: -O3. A step is
-# read more often than run: it compiles fast, and a debugger shows each line.
-OPTIMISE = -O1
-%/server build/0%: OPTIMISE = -O3
-$(steps): OPTIMISE = -O0
-%/05f-cost %/08f-cost: OPTIMISE = -O3
+# -O3 for what carries every byte of the clients: a loop over bytes then works
+# on many of them at once. Everything else is to compile fast, and a debugger
+# shows each of its lines.
+OPTIMISE = -O0
+$(lessons:%=%/server) build/06-selector/selector%.o build/08-%.o: \
+    OPTIMISE = -O3
+$(filter %/05f-cost %/08f-cost,$(steps)): OPTIMISE = -O3
+clients/load build/clients/load-%.o: OPTIMISE = -O1
 
 $(programs): %: %.c
 	@mkdir -p build/$(@D)
@@ -137,10 +147,14 @@ build/%.o: %.c
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $(@:.o=.d) -c -o $@ $<
 
--include $(wildcard build/*/*.d build/*/*/*.d)
+-include $(wildcard build/*/*.d build/*/*/*.d) # which headers a file includes
 
 # A name that the kit does not have.
-.DEFAULT:
+unknown := $(filter-out help all test clean models diff-% test-% tsan-% \
+           build/% $(lessons) $(numbers) $(letters) $(programs),$(MAKECMDGOALS))
+ifneq ($(unknown),)
+$(unknown):
 	@echo "There is no '$@' here. Lessons: $(lessons); steps:" \
 	    "$(letters). All commands: make"
 	@exit 1
+endif

@@ -1,12 +1,13 @@
 /*
- * 02-nonblocking, the client: while the answer is "not yet", other work.
+ * 02-nonblocking, the client: no socket call blocks; it works meanwhile.
  *
  *     02-nonblocking/client [-p PORT]     type lines; Ctrl-D ends
  *
- * Look at exchange(): send() and recv() return at once, like connect() before
- * them, so there is time to do something else, and stderr tells how far that
- * came. The price: an answer lies there until we ask again.
- * The notes: 二. non-blocking IO, whose client blocks; this one does not.
+ * Look at exchange(): send() and recv() return at once, as connect() does
+ * before them. While there is no answer, the client does other work, and it
+ * prints how far that work came. The price: an answer that has arrived waits
+ * in the kernel until the client calls recv() again.
+ * The notes: 二. non-blocking IO. Their client blocks; this one does not.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -28,11 +29,11 @@
 
 enum {
     DEFAULT_PORT = 9002,
-    BLOCK_SIZE = 64 * 1024, /* bytes: the most read and sent at once */
-    NAP = 1000,             /* us between two questions, or we would spin */
+    BLOCK_SIZE = 64 * 1024, /* bytes: read and sent at once, at most */
+    NAP = 1,                /* ms between two tries, or the CPU would spin */
 };
 
-static double pi; /* as far as the other work has got */
+static double pi; /* the result of the other work, so far */
 
 /* recv() returned 0 or -1, or send() returned -1: the connection has ended. */
 static _Noreturn void server_gone(ssize_t result)
@@ -57,30 +58,30 @@ static void sleep_ms(long ms)
     nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
-/* After a call on a non-blocking socket: is it worth trying again later? */
+/* A call on a non-blocking socket failed. Is it worth a new try later? */
 static bool not_now(void)
 {
     return errno == EAGAIN || errno == EINTR;
 }
 
-/* The other work: 1,000 terms of Leibniz's series. Only a little at a time,
-   for it is us who have to come back and ask. */
+/* The other work: 1,000 terms of Leibniz's series for pi. It is short, for
+   nothing interrupts it when an answer arrives. */
 static void work_a_little(void)
 {
     static double term = 4, odd = 1;
     for (int i = 0; i < 1000; i++, term = -term, odd += 2)
         pi += term / odd;
-    usleep(NAP);
+    sleep_ms(NAP);
 }
 
-static void tell(const char *what, int times)
+static void print_work(const char *what, int times)
 {
-    fprintf(stderr, "%s %d time%s, other work done meanwhile: pi is %f\n",
-            what, times, times == 1 ? "" : "s", pi);
+    fprintf(stderr, "%s %d time%s; meanwhile pi is %f\n", what, times,
+            times == 1 ? "" : "s", pi);
 }
 
-/* Is the connection there? Only then it has a peer. (A second connect() would
-   tell as well, but not the same on all systems.) Returns 0 or an errno. */
+/* The result of a connect() that was in progress: 0, an errno, or EINPROGRESS
+   again. A socket has a peer only when it is connected. */
 static int connect_result(int fd)
 {
     struct sockaddr_in peer;
@@ -92,32 +93,30 @@ static int connect_result(int fd)
     return error;
 }
 
-/* Set out for the server, and ask again and again whether we are there. */
-static int begin_connect(int port)
+/* Start to connect, and look again and again whether the connection is there.
+   A connect() that a signal has interrupted goes on in the kernel, too. */
+static int connect_meanwhile(int port)
 {
     struct sockaddr_in server = {
         .sin_family = AF_INET,
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
         .sin_port = htons((uint16_t)port),
     };
-    int asked = 0, fd = socket(AF_INET, SOCK_STREAM, 0);
+    int looks = 0, error = 0, fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0)
         err(1, "socket");
     fcntl(fd, F_SETFL, O_NONBLOCK);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-    int error;
-    do
-        error = connect(fd, (struct sockaddr *)&server, sizeof server) < 0
-              ? errno : 0;
-    while (error == EINTR);
-    for (; error == EINPROGRESS || error == EALREADY; asked++) {
+    if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0)
+        error = errno;
+    for (; error == EINPROGRESS || error == EINTR; looks++) {
         work_a_little();
         error = connect_result(fd);
     }
     if (error != 0)
         errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
-             "or name another one's port with -p", port, strerror(error));
-    tell("connect: in progress, asked", asked);
+             "or give another server's port with -p", port, strerror(error));
+    print_work("connect: in progress, looked", looks);
     return fd;
 }
 
@@ -143,8 +142,8 @@ static void print(const char *bytes, size_t length)
         err(1, "stdout");
 }
 
-/* Send the block and print its answer. To send need not be over before the
-   answer begins, so the server and we never wait for each other. */
+/* Send the block and print its answer. The client reads although it has not
+   sent everything yet, so client and server never wait for each other. */
 static void exchange(int fd, const char *block, size_t length)
 {
     char answer[BLOCK_SIZE];
@@ -166,7 +165,7 @@ static void exchange(int fd, const char *block, size_t length)
             work_a_little();
         }
     }
-    tell("recv: EAGAIN", eagain_count);
+    print_work("recv: EAGAIN", eagain_count);
 }
 
 /* On a terminal, print the address that stands in the server's log. */
@@ -205,11 +204,11 @@ int main(int argc, char **argv)
 
     open_standard_fds();
     signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
-    int fd = begin_connect(port);
+    int fd = connect_meanwhile(port);
     greet(fd);
 
     static char block[BLOCK_SIZE];
-    size_t length; /* read() may wait: for the keyboard there is no hurry */
+    size_t length; /* read() blocks: no answer is due while you type */
     while ((length = read_input(block, sizeof block)) > 0)
         exchange(fd, block, length);
 }

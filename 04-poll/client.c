@@ -5,8 +5,8 @@
  *
  * Look at exchange(): the client sends each line over all its connections, and
  * poll() sleeps until one of them is readable. The answers arrive in any
- * order; a slow one does not delay the others. (At the keyboard it blocks, as
- * 01's client does.)
+ * order; a slow one does not delay the others. (While you type, the client
+ * blocks in read(), as the one of lesson 01 does.)
  * The notes: (2)poll简介, which has no listing; this is one.
  */
 #include <arpa/inet.h>
@@ -48,8 +48,8 @@ struct connection {
 static struct connection all[MOST]; /* an unused one costs no memory */
 static struct pollfd fds[MOST];     /* what poll() is to test */
 static int connections = 3;
-static char block[BLOCK_SIZE]; /* the input ... */
-static size_t typed;           /* ... of which so many bytes are sent now */
+static char block[BLOCK_SIZE]; /* the input */
+static size_t typed;           /* bytes of it that the client sends now */
 
 /* A program may be started with fd 0, 1 or 2 closed. The next socket would get
    that number, and the log would go into it: open /dev/null there first. */
@@ -75,7 +75,8 @@ static _Noreturn void server_gone(ssize_t result)
 }
 
 /* A signal has interrupted connect(). The kernel connects all the same: wait
-   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
+   until the socket is writable; then getsockopt() writes the result into errno
+   (Stevens, UNIX Network Programming, 5.9). */
 static bool finish_connect(int fd)
 {
     struct pollfd writable = { .fd = fd, .events = POLLOUT };
@@ -152,7 +153,7 @@ static bool send_all(int fd, const char *bytes, size_t length)
     return true;
 }
 
-/* Print each line behind the number of its connection. */
+/* Print each line of the answer, after the number of its connection. */
 static void print_answer(const struct connection *c)
 {
     for (size_t i = 0, n; i < typed; i += n + 1) {

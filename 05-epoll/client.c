@@ -3,9 +3,10 @@
  *
  *     05-epoll/client [-p PORT] [-c CONNECTIONS]     type lines; Ctrl-D ends
  *
- * Look at exchange(): epoll has been told of each connection once, when it was
- * opened, and tells who has something; nobody walks through all the others.
- * The notes: 5 实例 (its client), and here are a thousand of it.
+ * Look at exchange(): epoll_wait() returns only the connections that are
+ * readable. The client has registered each connection once, when it opened it,
+ * and walks over none of the others.
+ * The notes: 5 实例 has a client with one connection; this one has a thousand.
  */
 #ifndef __linux__
 #error "05-epoll needs Linux; 06-selector works on other systems too"
@@ -37,7 +38,7 @@
 enum {
     DEFAULT_PORT = 9005,
     MOST = 65535,          /* connections: each has a local port */
-    SPARE_FDS = 16,        /* stdin, stdout, stderr, epoll, some inherited */
+    SPARE_FDS = 16,        /* for stdin, stdout, stderr, epoll and others */
     BATCH = 256,           /* events: the most of one epoll_wait() */
     BLOCK_SIZE = 8 * 1024, /* bytes sent before the client reads. If the kernel
                               could not hold them, both sides would block in
@@ -54,9 +55,11 @@ struct connection {
 static struct connection all[MOST]; /* an unused one costs no memory */
 static int epoll_fd;
 static int connections = 1000;
-static int waiting, wrong, gone; /* connections; the others are right */
+/* Connections: without a complete answer yet, with a wrong one, closed by the
+   server. All others have the right answer. */
+static int waiting, wrong, gone;
 static char block[BLOCK_SIZE], expected[BLOCK_SIZE];
-static size_t typed; /* bytes of either */
+static size_t typed; /* bytes in each of the two */
 
 /* A program may be started with fd 0, 1 or 2 closed. The next socket would get
    that number, and the log would go into it: open /dev/null there first. */
@@ -97,7 +100,8 @@ static void give_up(int signal_number)
 }
 
 /* A signal has interrupted connect(). The kernel connects all the same: wait
-   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
+   until the socket is writable; then getsockopt() writes the result into errno
+   (Stevens, UNIX Network Programming, 5.9). */
 static bool finish_connect(int fd)
 {
     struct pollfd writable = { .fd = fd, .events = POLLOUT };
@@ -171,7 +175,8 @@ static bool next_block(void)
     return typed > 0;
 }
 
-/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
+/* a-z become A-Z. There is no "if" in it, so the compiler can change many
+   bytes at once: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -192,16 +197,17 @@ static bool send_all(int fd, const char *bytes, size_t length)
     return true;
 }
 
-/* Receive a part of the answer and check it. Returns whether the connection
-   has finished: its answer is complete, or wrong, or the server has closed. */
+/* Receive a part of the answer and check it. Returns whether this connection
+   need not be waited for any longer: the answer is complete or wrong, or the
+   server has closed the connection. */
 static bool check_answer(struct connection *c)
 {
     static char answer[BLOCK_SIZE];
-    size_t due = typed - c->got;
+    size_t missing = typed - c->got;
     ssize_t n = recv(c->fd, answer, sizeof answer, 0);
     if (n < 0 && errno == EINTR)
         return false;
-    bool right = n > 0 && (size_t)n <= due &&
+    bool right = n > 0 && (size_t)n <= missing &&
                  memcmp(answer, expected + c->got, (size_t)n) == 0;
     if (right) {
         c->got += (size_t)n;
@@ -210,7 +216,7 @@ static bool check_answer(struct connection *c)
         gone += n <= 0;
         wrong += n > 0;
     }
-    return due > 0 && (!right || c->got == typed);
+    return missing > 0 && (!right || c->got == typed);
 }
 
 /* Send the block over all connections, and receive the answers. If send()
@@ -234,7 +240,7 @@ static void exchange(void)
     }
 }
 
-/* Print the block as a C string, cut after QUOTED bytes. */
+/* Print the first QUOTED bytes of the block as a C string. */
 static void print_quoted(void)
 {
     putchar('"');
@@ -250,7 +256,7 @@ static void print_quoted(void)
     fputs(typed > QUOTED ? "...\"" : "\"", stdout);
 }
 
-/* Print the result. Unless all answers are right, the client ends. */
+/* Print the result. If not all answers are right, end with exit status 1. */
 static void report(double ms)
 {
     int answers = connections - waiting - gone;

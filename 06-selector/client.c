@@ -1,10 +1,11 @@
 /*
- * 06-selector, the client: keyboard and server at once, by callbacks.
+ * 06-selector, the client: a callback for the keyboard, one for the server.
  *
  *     06-selector/client [-p PORT]     type lines; Ctrl-D ends
  *
- * It does what 03's does. Look at typed_in() and answered(): each says what is
- * to be done with its fd; the loop in main() only calls them.
+ * It does the same as the client of lesson 03. Look at on_keyboard() and
+ * on_server(): each one handles its fd. The loop in main() does not name them;
+ * it calls the callback of each fd that is ready.
  * The notes: selectors 模块.
  */
 #include <arpa/inet.h>
@@ -62,14 +63,15 @@ static void sleep_ms(long ms)
     nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
-/* After a call on a non-blocking socket: is it worth trying again later? */
+/* A call on a non-blocking socket failed. Is it worth a new try later? */
 static bool not_now(void)
 {
     return errno == EAGAIN || errno == EINTR;
 }
 
 /* A signal has interrupted connect(). The kernel connects all the same: wait
-   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
+   until the socket is writable; then getsockopt() writes the result into errno
+   (Stevens, UNIX Network Programming, 5.9). */
 static bool finish_connect(int fd)
 {
     struct pollfd writable = { .fd = fd, .events = POLLOUT };
@@ -141,8 +143,8 @@ static void send_rest(int fd)
     sent += n > 0 ? (size_t)n : 0;
 }
 
-/* Print what has arrived. Returns false after the last byte: the server has
-   answered everything and closed. */
+/* Print what has arrived. Returns false at the end of the connection, if the
+   input has ended and the server has answered all of it. */
 static bool read_server(int fd)
 {
     char answer[BLOCK_SIZE];
@@ -158,49 +160,54 @@ static bool read_server(int fd)
     return true;
 }
 
-static void typed_in(const struct selector_key *keyboard, int ready);
-static void answered(const struct selector_key *server, int ready);
+static void on_keyboard(const struct selector_key *key, int ready);
+static void on_server(const struct selector_key *key, int ready);
 
-/* What to wait for; the keyboard's callback is told the server's fd. */
-static void watch(int *server)
+/* Set the events to wait for. While a part of the block is not sent, the
+   client does not read the keyboard: this is back-pressure. Both keys point to
+   the server's fd, because both callbacks need it. */
+static void watch(int *server_fd)
 {
-    bool rest = sent < typed; /* back-pressure: send these first */
-    selector_modify(selector, *server, SELECTOR_READ |
-                    (rest ? SELECTOR_WRITE : 0), answered, server);
+    bool rest = sent < typed;
+    selector_modify(selector, *server_fd, SELECTOR_READ |
+                    (rest ? SELECTOR_WRITE : 0), on_server, server_fd);
     selector_modify(selector, STDIN_FILENO, rest || input_ended ? 0 :
-                    SELECTOR_READ, typed_in, server);
+                    SELECTOR_READ, on_keyboard, server_fd);
 }
 
-static void typed_in(const struct selector_key *keyboard, int ready)
+/* The keyboard is readable. */
+static void on_keyboard(const struct selector_key *key, int ready)
 {
-    int *server = keyboard->data;
+    int *server_fd = key->data;
     (void)ready;
-    read_keyboard(*server);
+    read_keyboard(*server_fd);
     if (sent < typed)
-        send_rest(*server); /* mostly there is room, so try it at once */
-    watch(server);
+        send_rest(*server_fd); /* there is room, nearly always */
+    watch(server_fd);
 }
 
-static void answered(const struct selector_key *server, int ready)
+/* The server's socket is readable, writable or both. */
+static void on_server(const struct selector_key *key, int ready)
 {
-    if ((ready & SELECTOR_READ) != 0 && !read_server(server->fd))
+    if ((ready & SELECTOR_READ) != 0 && !read_server(key->fd))
         exit(0);
     if ((ready & SELECTOR_WRITE) != 0)
-        send_rest(server->fd);
-    watch(server->data);
+        send_rest(key->fd);
+    watch(key->data);
 }
 
-/* Register both with this backend. epoll takes no regular file, and input may
-   come from one: client < FILE. poll takes everything. */
-static bool open_with(const char *backend, int *server)
+/* Open a selector with this backend in the place of the last one, if any, and
+   register both fds. Returns false after an error, and sets errno. With
+   client < FILE, epoll fails: it cannot watch a regular file. */
+static bool open_with(const char *backend, int *server_fd)
 {
     selector_close(selector);
     selector = selector_open(backend);
     return selector != NULL &&
-           selector_register(selector, *server, SELECTOR_READ, answered,
-                             server) == 0 &&
-           selector_register(selector, STDIN_FILENO, SELECTOR_READ, typed_in,
-                             server) == 0;
+           selector_register(selector, *server_fd, SELECTOR_READ, on_server,
+                             server_fd) == 0 &&
+           selector_register(selector, STDIN_FILENO, SELECTOR_READ,
+                             on_keyboard, server_fd) == 0;
 }
 
 /* On a terminal, print the address that stands in the server's log. */
@@ -243,6 +250,7 @@ int main(int argc, char **argv)
     fcntl(fd, F_SETFL, O_NONBLOCK);
     greet(fd);
 
+    /* poll can watch every file; the best backend perhaps cannot */
     if (!open_with(NULL, &fd) && !open_with("poll", &fd))
         err(1, "selector");
 

@@ -5,11 +5,11 @@
  * A backend is the file selector-NAME.c, and it wraps one way to wait: epoll,
  * kqueue, poll or select. It keeps the interest list, which says which fds to
  * watch for which events, and it waits until some of them are ready. It knows
- * nothing of keys and callbacks: selector.c keeps these. It includes no other
- * part of the selector.
+ * nothing of keys and callbacks: selector.c keeps these. It includes this file
+ * and system headers, nothing else.
  *
- * All four files have the same functions in the same order, so that diff shows
- * what differs between two ways to wait:
+ * All four files have the four functions of struct backend in the same order.
+ * So diff shows what differs between two ways to wait:
  *
  *     diff 06-selector/selector-poll.c 06-selector/selector-select.c
  *     diff 06-selector/selector-kqueue.c 06-selector/selector-epoll.c
@@ -23,7 +23,7 @@
 #include "selector.h" /* SELECTOR_READ, SELECTOR_WRITE */
 
 enum {
-    BACKEND_BATCH = 256, /* entries of ready[] in wait(), at least */
+    BACKEND_BATCH = 256, /* ready[] has so many entries or more, see wait() */
 };
 
 /* The interest list. Each backend defines the struct in its own way. */
@@ -42,24 +42,25 @@ struct backend {
     /* Make an empty interest list. Returns NULL after an error, sets errno. */
     struct interest_list *(*open)(void);
 
-    /* Watch fd for the events now; the list has it with the events before.
-       Each of the two is SELECTOR_READ, SELECTOR_WRITE, both, or 0: not in the
-       list. They are never equal, and fd is never negative. Returns 0; or -1
-       after an error, sets errno, and the list is as it was before. If now is
-       0, selector.c ignores an error: the program may have closed the fd, and
-       the kernel has removed it from the list. */
-    int (*change)(struct interest_list *list, int fd, int before, int now);
+    /* Watch fd for new_events from now on; in the list it has old_events. Each
+       of the two is SELECTOR_READ, SELECTOR_WRITE, both, or 0: fd is not in
+       the list. They are never equal, and fd is never negative. Returns 0; or
+       -1 after an error, and sets errno; then the list is as it was before. If
+       new_events is 0, selector.c ignores an error: the program has closed fd
+       already, and the kernel has removed it from the list. */
+    int (*change)(struct interest_list *list, int fd, int old_events,
+                  int new_events);
 
     /* Wait until an fd in the list is ready, but at most timeout_ms
        milliseconds (0: do not wait; below 0: no limit). No fd above highest_fd
        is in the list; highest_fd is -1 if the list is empty. Writes the ready
        fds to ready[], which has BACKEND_BATCH entries or highest_fd + 1,
-       whichever is more; what finds no room there is for the next wait().
+       whichever is more. The next wait() writes those that found no room.
        Returns the number of entries written, 0 after the timeout; or -1 after
        an error, and sets errno (EINTR: a signal handler has run).
-       An error on a connection, or its end, counts as ready for both events.
-       selector.c ignores events that the list does not have, and joins two
-       entries for one fd. */
+       If a connection has failed or ended, its fd is ready for both events.
+       (selector.c ignores events that the fd does not have in the list, and
+       ready[] may have two entries for one fd.) */
     int (*wait)(struct interest_list *list, int highest_fd, int timeout_ms,
                 struct ready_fd *ready);
 

@@ -1,9 +1,9 @@
 /*
- * selector-epoll: the backend for epoll(7), the calls of lesson 05. It is an
- * implementation of selector-backend.h, which says what each function does.
+ * selector-epoll: the backend for epoll(7), the calls of lesson 05.
+ * selector-backend.h says what each function does.
  *
- * Look at wait_for_events(): the kernel has the interest list, and the call
- * returns the ready fds alone. Only Linux has epoll.
+ * Look at wait_for_events(): the kernel keeps the interest list, and the call
+ * returns only the fds that are ready. Only Linux has epoll.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@
 #include <sys/epoll.h>
 
 struct interest_list {
-    int kernel_fd; /* the list is in the kernel */
+    int kernel_fd; /* the fd of the list, which the kernel keeps */
 };
 
 static struct interest_list *open_list(void)
@@ -30,20 +30,21 @@ static struct interest_list *open_list(void)
     return list;
 }
 
-static int change_events(struct interest_list *list, int fd, int before,
-                         int now)
+static int change_events(struct interest_list *list, int fd, int old_events,
+                         int new_events)
 {
     struct epoll_event event = {
         .data.fd = fd,
-        .events = (now & SELECTOR_READ ? EPOLLIN : 0) |
-                  (now & SELECTOR_WRITE ? EPOLLOUT : 0),
+        .events = (new_events & SELECTOR_READ ? EPOLLIN : 0) |
+                  (new_events & SELECTOR_WRITE ? EPOLLOUT : 0),
     };
-    int operation = before == 0 ? EPOLL_CTL_ADD :
-                    now == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+    int operation = old_events == 0 ? EPOLL_CTL_ADD :
+                    new_events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
     return epoll_ctl(list->kernel_fd, operation, fd, &event);
 }
 
-/* EPOLLERR and EPOLLHUP count as both events. */
+/* EPOLLERR and EPOLLHUP count as both events. So each bit other than EPOLLOUT
+   means readable, and each bit other than EPOLLIN means writable. */
 static int wait_for_events(struct interest_list *list, int highest_fd,
                            int timeout_ms, struct ready_fd *ready)
 {

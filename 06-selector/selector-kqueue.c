@@ -1,10 +1,12 @@
 /*
- * selector-kqueue: the backend for kqueue(2), as in macOS and the BSDs. It is
- * an implementation of selector-backend.h, which says what each function does.
+ * selector-kqueue: the backend for kqueue(2), which macOS and the BSDs have.
+ * selector-backend.h says what each function does.
  *
- * Look at wait_for_events(): the kernel has the interest list, and the call
- * returns the ready fds alone. One call, kevent(), both changes and waits.
- * On Linux there is a library for it: cc -DSELECTOR_KQUEUE ... -lkqueue
+ * Look at wait_for_events(): the kernel keeps the interest list, and the call
+ * returns only the fds that are ready. The same call, kevent(), also changes
+ * the list. On Linux the library libkqueue has both calls:
+ *
+ *     cc -DSELECTOR_KQUEUE ... -lkqueue
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,7 +22,7 @@
 #include <sys/time.h>
 
 struct interest_list {
-    int kernel_fd; /* the list is in the kernel */
+    int kernel_fd; /* the fd of the list, which the kernel keeps */
 };
 
 static struct interest_list *open_list(void)
@@ -37,19 +39,20 @@ static struct interest_list *open_list(void)
     return list;
 }
 
-/* kqueue has a filter for each event. If the kernel refuses the second change,
-   undo the first. */
-static int change_events(struct interest_list *list, int fd, int before,
-                         int now)
+/* In kqueue's list each event of an fd is an entry of its own, a filter. So
+   there are up to two changes. If the kernel refuses the second one, undo the
+   first: EV_ADD becomes EV_DELETE, and EV_DELETE becomes EV_ADD. */
+static int change_events(struct interest_list *list, int fd, int old_events,
+                         int new_events)
 {
     struct kevent changes[2];
     int n = 0;
-    if ((before ^ now) & SELECTOR_READ)
+    if ((old_events ^ new_events) & SELECTOR_READ)
         EV_SET(&changes[n++], fd, EVFILT_READ,
-               now & SELECTOR_READ ? EV_ADD : EV_DELETE, 0, 0, 0);
-    if ((before ^ now) & SELECTOR_WRITE)
+               new_events & SELECTOR_READ ? EV_ADD : EV_DELETE, 0, 0, 0);
+    if ((old_events ^ new_events) & SELECTOR_WRITE)
         EV_SET(&changes[n++], fd, EVFILT_WRITE,
-               now & SELECTOR_WRITE ? EV_ADD : EV_DELETE, 0, 0, 0);
+               new_events & SELECTOR_WRITE ? EV_ADD : EV_DELETE, 0, 0, 0);
     if (kevent(list->kernel_fd, changes, n, NULL, 0, NULL) == 0)
         return 0;
     int reason = errno;
@@ -60,7 +63,7 @@ static int change_events(struct interest_list *list, int fd, int before,
     return -1;
 }
 
-/* An fd has an entry for each event. */
+/* An fd that is ready for both events has two entries in ready[]. */
 static int wait_for_events(struct interest_list *list, int highest_fd,
                            int timeout_ms, struct ready_fd *ready)
 {

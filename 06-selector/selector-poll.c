@@ -1,9 +1,9 @@
 /*
- * selector-poll: the backend for poll(2), the call of lesson 04. It is an
- * implementation of selector-backend.h, which says what each function does.
+ * selector-poll: the backend for poll(2), the call of lesson 04.
+ * selector-backend.h says what each function does.
  *
- * Look at wait_for_events(): the program has the interest list. It passes the
- * list to the kernel in each call, and then it looks at each fd in turn.
+ * Look at wait_for_events(): the program keeps the interest list. It passes
+ * the list to the kernel in each call, and then it looks at each fd in turn.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 struct interest_list {
     struct pollfd *entries; /* by fd; poll(2) ignores those with .fd == -1 */
-    int size;               /* entries: all fds in the list are below this */
+    int size;               /* how many; all fds in the list are below this */
 };
 
 static struct interest_list *open_list(void)
@@ -20,7 +20,7 @@ static struct interest_list *open_list(void)
     return calloc(1, sizeof(struct interest_list));
 }
 
-/* The list gets an entry for fd. Returns -1, and sets errno: no memory. */
+/* Make the array long enough for fd. Returns -1 if there is no memory. */
 static int make_room(struct interest_list *list, int fd)
 {
     int size = list->size > 0 ? list->size : BACKEND_BATCH;
@@ -36,19 +36,21 @@ static int make_room(struct interest_list *list, int fd)
     return 0;
 }
 
-static int change_events(struct interest_list *list, int fd, int before,
-                         int now)
+static int change_events(struct interest_list *list, int fd, int old_events,
+                         int new_events)
 {
-    (void)before;
+    (void)old_events;
     if (fd >= list->size && make_room(list, fd) < 0)
         return -1;
-    list->entries[fd].fd = now == 0 ? -1 : fd;
-    list->entries[fd].events = (short)((now & SELECTOR_READ ? POLLIN : 0) |
-                                       (now & SELECTOR_WRITE ? POLLOUT : 0));
+    struct pollfd *entry = &list->entries[fd];
+    entry->fd = new_events == 0 ? -1 : fd;
+    entry->events = (short)((new_events & SELECTOR_READ ? POLLIN : 0) |
+                            (new_events & SELECTOR_WRITE ? POLLOUT : 0));
     return 0;
 }
 
-/* POLLERR, POLLHUP and POLLNVAL count as both events. */
+/* POLLERR, POLLHUP and POLLNVAL count as both events. So each bit other than
+   POLLOUT means readable, and each bit other than POLLIN means writable. */
 static int wait_for_events(struct interest_list *list, int highest_fd,
                            int timeout_ms, struct ready_fd *ready)
 {

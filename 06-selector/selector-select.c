@@ -1,9 +1,9 @@
 /*
- * selector-select: the backend for select(2), the call of lesson 03. It is an
- * implementation of selector-backend.h, which says what each function does.
+ * selector-select: the backend for select(2), the call of lesson 03.
+ * selector-backend.h says what each function does.
  *
- * Look at wait_for_events(): the program has the interest list. It passes the
- * list to the kernel in each call, and then it looks at each fd in turn.
+ * Look at wait_for_events(): the program keeps the interest list. It passes
+ * the list to the kernel in each call, and then it looks at each fd in turn.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,20 +25,21 @@ static struct interest_list *open_list(void)
     return list;
 }
 
-/* FD_SET() does not check: beyond the set it would change other memory. */
-static int change_events(struct interest_list *list, int fd, int before,
-                         int now)
+/* FD_SET() does not check fd. With an fd that is too high it would write to
+   memory after the set. */
+static int change_events(struct interest_list *list, int fd, int old_events,
+                         int new_events)
 {
-    (void)before;
+    (void)old_events;
     if (fd >= FD_SETSIZE) {
         errno = ERANGE;
         return -1;
     }
-    if (now & SELECTOR_READ)
+    if (new_events & SELECTOR_READ)
         FD_SET(fd, &list->readers);
     else
         FD_CLR(fd, &list->readers);
-    if (now & SELECTOR_WRITE)
+    if (new_events & SELECTOR_WRITE)
         FD_SET(fd, &list->writers);
     else
         FD_CLR(fd, &list->writers);
@@ -46,7 +47,7 @@ static int change_events(struct interest_list *list, int fd, int before,
 }
 
 /* select() overwrites its sets, so it gets copies. It returns a number of
-   bits: it counts an fd twice if that is ready for both events. */
+   bits: an fd that is ready for both events counts twice. */
 static int wait_for_events(struct interest_list *list, int highest_fd,
                            int timeout_ms, struct ready_fd *ready)
 {

@@ -1,10 +1,11 @@
 /*
- * selector: one interface over epoll, kqueue, poll and select. selector.h says
- * what it does.
+ * selector: one interface and four backends: epoll, kqueue, poll and select.
+ * selector.h says what each function does.
  *
- * This file has what all backends share: it keeps the keys, and makes no
- * system call of a backend. Look at selector_next(), then at a backend, such
- * as selector-poll.c: it does what the server of lesson 04 does by hand.
+ * This file is the part that all backends share. It keeps the keys; only the
+ * backends call epoll_wait(), kevent(), poll() and select(). Look at
+ * selector_next(), then at a backend, such as selector-poll.c: the backend
+ * does what the server of lesson 04 does by hand.
  * The notes: 通用写法 (Selector), selectors 模块.
  */
 #include <errno.h>
@@ -16,8 +17,9 @@
 #include "selector-backend.h"
 #include "selector.h"
 
-/* What the selector knows of an fd. The events that it is ready for are kept
-   here and not in a list, so selector_unregister() removes them as well. */
+/* What the selector keeps for an fd. The events that the fd is ready for are
+   here, and not in a list of their own, so selector_unregister() deletes them
+   together with the key. */
 struct slot {
     struct selector_key key;
     bool registered;
@@ -27,12 +29,12 @@ struct slot {
 struct selector {
     const struct backend *backend;
     struct interest_list *list; /* the backend's */
-    struct slot *slots;         /* by fd */
-    struct ready_fd *ready;     /* what the last wait found: ... */
-    int ready_count;            /* ... so many fds, of which ... */
-    int next;                   /* ... selector_next() returns this one next */
-    int size;                   /* entries of slots, and of ready */
-    int highest_fd;             /* with events other than 0, or -1 */
+    struct slot *slots;         /* slots[fd] */
+    struct ready_fd *found;     /* the ready fds that the last wait found */
+    int found_count;            /* how many */
+    int next;                   /* selector_next() goes on at found[next] */
+    int size;                   /* of the arrays slots and found: entries */
+    int highest_fd;             /* the highest one with events, or -1 */
 };
 
 /* The best first. (Python has kqueue first; no system has both.) */
@@ -50,7 +52,7 @@ const char *selector_backend_at(int rank)
     return NULL;
 }
 
-/* The tables get an entry for fd. False: there is no memory. */
+/* Make the arrays long enough for fd. Returns false if there is no memory. */
 static bool make_room(struct selector *s, int fd)
 {
     size_t size = s->size > 0 ? (size_t)s->size : BACKEND_BATCH;
@@ -62,20 +64,21 @@ static bool make_room(struct selector *s, int fd)
     if (slots == NULL)
         return false;
     s->slots = slots;
-    struct ready_fd *ready = realloc(s->ready, size * sizeof *ready);
-    if (ready == NULL)
+    struct ready_fd *found = realloc(s->found, size * sizeof *found);
+    if (found == NULL)
         return false;
-    s->ready = ready;
+    s->found = found;
     memset(slots + s->size, 0, (size - (size_t)s->size) * sizeof *slots);
     s->size = (int)size;
     return true;
 }
 
-/* An interest list of the backend with this name; with NULL, of the best one
-   that the kernel can open now. False: there is none, see errno. */
+/* Choose the backend with this name, and open its interest list; with NULL,
+   the best one that the kernel can open now. Returns false after an error, and
+   sets errno. */
 static bool open_backend(struct selector *s, const char *name)
 {
-    errno = EINVAL; /* no backend of this name, unless open() fails */
+    errno = EINVAL; /* it stays so if no backend has this name */
     for (int i = 0; i < BACKENDS && s->list == NULL; i++) {
         s->backend = backends[i];
         if (backends[i]->name != NULL &&
@@ -111,7 +114,7 @@ void selector_close(struct selector *s)
     if (s->list != NULL)
         s->backend->close(s->list);
     free(s->slots);
-    free(s->ready);
+    free(s->found);
     free(s);
 }
 
@@ -120,16 +123,16 @@ static bool is_registered(const struct selector *s, int fd)
     return fd >= 0 && fd < s->size && s->slots[fd].registered;
 }
 
-/* Tell the backend which events to watch fd for, if they change. To stop
-   never fails: if the kernel does not know the fd, the program closed it. */
+/* Have the backend watch fd for these events, if they differ from those
+   before. To watch for nothing never fails: if the kernel does not know fd any
+   more, the program has closed it already. */
 static int watch(struct selector *s, int fd, int events)
 {
     struct selector_key *key = &s->slots[fd].key;
-    if (events != key->events && events != 0 &&
-        s->backend->change(s->list, fd, key->events, events) < 0)
+    if (events != key->events &&
+        s->backend->change(s->list, fd, key->events, events) < 0 &&
+        events != 0)
         return -1;
-    if (events == 0 && key->events != 0)
-        s->backend->change(s->list, fd, key->events, 0);
     key->events = events;
     if (events != 0 && fd > s->highest_fd)
         s->highest_fd = fd;
@@ -149,7 +152,7 @@ int selector_register(struct selector *s, int fd, int events,
 {
     if (is_registered(s, fd))
         return fail(EEXIST);
-    if (fcntl(fd, F_GETFD) < 0) /* poll and select would not check it here */
+    if (fcntl(fd, F_GETFD) < 0) /* not open; poll and select do not check */
         return -1;
     if (!make_room(s, fd))
         return fail(ENOMEM);
@@ -185,37 +188,38 @@ int selector_unregister(struct selector *s, int fd)
 /* Drop the ready fds that selector_next() has not returned. */
 static void drop_ready(struct selector *s)
 {
-    while (s->next < s->ready_count)
-        s->slots[s->ready[s->next++].fd].ready = 0;
-    s->next = s->ready_count = 0;
+    while (s->next < s->found_count)
+        s->slots[s->found[s->next++].fd].ready = 0;
+    s->next = s->found_count = 0;
 }
 
-/* The backend found this fd ready. It can find an fd twice (kqueue, once for
-   each event), or after the program has closed it (epoll). */
-static void add_ready(struct selector *s, struct ready_fd found)
+/* The backend has found this fd ready. It can find an fd twice (kqueue, once
+   for each event), or after the program has closed it (epoll). */
+static void add_ready(struct selector *s, struct ready_fd one)
 {
-    struct slot *slot = &s->slots[found.fd];
-    int events = found.events & slot->key.events;
+    struct slot *slot = &s->slots[one.fd];
+    int events = one.events & slot->key.events;
     if (slot->ready == 0 && events != 0)
-        s->ready[s->ready_count++] = found;
+        s->found[s->found_count++] = one;
     slot->ready |= events;
 }
 
 int selector_select(struct selector *s, int timeout_ms)
 {
     drop_ready(s);
-    int n = s->backend->wait(s->list, s->highest_fd, timeout_ms, s->ready);
+    int n = s->backend->wait(s->list, s->highest_fd, timeout_ms, s->found);
     if (n < 0 && errno != EINTR)
         return -1;
     for (int i = 0; i < n; i++)
-        add_ready(s, s->ready[i]); /* it writes at i at most: never ahead */
-    return s->ready_count;
+        add_ready(s, s->found[i]); /* overwrites no entry after this one */
+    return s->found_count;
 }
 
+/* Since the wait a callback may have unregistered or modified any fd. */
 int selector_next(struct selector *s, struct selector_key *key)
 {
-    while (s->next < s->ready_count) {
-        struct slot *slot = &s->slots[s->ready[s->next++].fd];
+    while (s->next < s->found_count) {
+        struct slot *slot = &s->slots[s->found[s->next++].fd];
         int ready = slot->ready & slot->key.events;
         slot->ready = 0;
         if (ready != 0) {

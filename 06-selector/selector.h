@@ -1,6 +1,10 @@
 /*
- * selector: which of many fds are ready? One interface over epoll, kqueue,
- * poll and select, like Python's module selectors (the notes: selectors 模块).
+ * selector: tells which of many fds are ready, like Python's module selectors
+ * (the notes: selectors 模块). It has one interface and four backends: epoll,
+ * kqueue, poll and select.
+ *
+ * The program registers each fd with the events to watch it for, and with a
+ * callback, the function to call when the fd is ready:
  *
  *     static void on_readable(const struct selector_key *key, int ready)
  *     {
@@ -19,33 +23,37 @@
  *     }
  *
  * A selector is level-triggered: it reports an fd as long as the fd is ready.
- * What a callback leaves unread, the next selector_select() reports again.
- * The fd was ready when selector_select() looked. Other callbacks have run
- * since then, so use non-blocking fds (O_NONBLOCK).
+ * If a callback does not read all bytes, the next selector_select() reports
+ * the fd again. The fd was ready when selector_select() looked. Other
+ * callbacks have run since then, so recv() may block all the same: use
+ * non-blocking fds (O_NONBLOCK).
  *
- * A callback may register, modify, unregister and close any fd, and may call
- * selector_select(). This includes an fd that is ready and has not had its
- * turn: after selector_unregister(), selector_next() does not return it. If
- * the kernel then gives its number to another file, and the program registers
- * that, the new file does not get the events of the old one. A callback may
- * close the selector only if the loop that called it then ends.
+ * A callback may register, modify, unregister and close any fd, also one that
+ * is ready and has not had its turn: after selector_unregister(),
+ * selector_next() does not return this fd. If the kernel then gives its number
+ * to a new file, and the program registers the new file, then this file does
+ * not get the events of the old one. A callback may call selector_select(). It
+ * may also call selector_close(): then the loop must end when the callback
+ * returns.
  *
- * First unregister an fd, then close it. The selector cannot see a close(2).
- * The number stays registered (EEXIST), and the backends differ in what the
- * next selector_select() does: epoll and kqueue do not report the fd, poll
- * reports that it is ready, select fails (EBADF). Also, epoll watches the open
- * file, not the number: as long as a dup(2) or a child process has the file
- * open, epoll reports it, even after selector_unregister(). Then
+ * First unregister an fd, then close it: the selector cannot see a close(2).
+ * If the program only closes the fd, its number stays registered, and the
+ * selector refuses a new file with this number (EEXIST). What the next
+ * selector_select() does depends on the backend: epoll and kqueue do not
+ * report the fd, poll reports that it is ready, select fails (EBADF). And
+ * epoll watches the open file, not the number. If another fd (dup(2)) or a
+ * child process has the same file open, epoll reports the file after the
+ * close(), too, and it is too late for selector_unregister(). Then
  * selector_select() returns at once, again and again, and a new file with the
- * same number gets these events.
+ * same number gets the events of the old one.
  *
  * A selector belongs to one thread, and to the process that opened it: a child
  * of fork(2) opens its own.
  *
  * Each function that returns int returns -1 after an error, and sets errno;
- * then all registrations are as they were before. See also: epoll(7), poll(2),
- * select(2), and kqueue(2) where it exists; Stevens, UNIX Network Programming
- * 1, chapter 6.
+ * then all registrations are as they were before. (selector_next() never
+ * fails.) See also: epoll(7), poll(2), select(2), and kqueue(2) where it
+ * exists; Stevens, UNIX Network Programming 1, chapter 6.
  */
 #ifndef SELECTOR_H
 #define SELECTOR_H
@@ -64,22 +72,22 @@ struct selector_key;
    callback runs, whatever the callback does with the fd. */
 typedef void selector_callback(const struct selector_key *key, int ready);
 
-struct selector_key { /* a registration */
+struct selector_key { /* what the selector keeps for a registered fd */
     int fd;
     int events;                  /* what to watch it for; 0: nothing now */
     selector_callback *callback; /* the loop above calls it */
     void *data;                  /* yours: the selector only keeps it */
 };
 
-/* The name of a backend that this program has: rank 0 is the best one, 1 the
-   next, and so on. NULL: there is no backend of this rank. The order is epoll,
-   kqueue, poll, select; the ones that the system lacks are left out. */
+/* The name of a backend that this system has: rank 0 is the best one, 1 the
+   next, and so on. Returns NULL if there is no backend of this rank. The order
+   is epoll, kqueue, poll, select, without those that the system lacks. */
 const char *selector_backend_at(int rank);
 
 /* Open a selector with the backend of this name; with NULL, the best one that
-   the kernel can open now. Returns NULL after an error, and sets errno:
-   EINVAL, there is no backend of this name; ENOMEM; or an error of
-   epoll_create1(2) or kqueue(2), such as EMFILE and ENOSYS. */
+   the kernel can open now (epoll and kqueue need a free fd). Returns NULL
+   after an error, and sets errno: EINVAL, there is no backend of this name;
+   ENOMEM; or an error of epoll_create1(2) or kqueue(2), such as EMFILE. */
 struct selector *selector_open(const char *backend);
 
 /* The name of the backend. */
@@ -87,7 +95,8 @@ const char *selector_backend(const struct selector *selector);
 
 /* Watch fd for these events: SELECTOR_READ, SELECTOR_WRITE, both or 0. (epoll
    and kqueue watch from now on, poll and select only in selector_select().
-   This makes no difference: an fd that became ready before is still ready.)
+   This makes no difference: an fd that becomes ready in between is still ready
+   then.)
    Errors: EEXIST, fd is registered already; EINVAL, other events; EBADF, fd
    is not open; ENOMEM; ENOSPC, see epoll_ctl(2); ERANGE, the backend is select
    and fd is not below FD_SETSIZE; EPERM, the backend is epoll and fd is a
@@ -96,10 +105,10 @@ const char *selector_backend(const struct selector *selector);
 int selector_register(struct selector *selector, int fd, int events,
                       selector_callback *callback, void *data);
 
-/* Change the events, the callback and the data of a registered fd. This makes
-   a system call only if the events differ, and none with poll and select.
-   With events 0 the fd stays registered, and selector_select() does not report
-   it, not even if its connection breaks.
+/* Change the events, the callback and the data of a registered fd. With epoll
+   and kqueue this makes a system call if the events differ from those before;
+   with poll and select it makes none. With events 0 the fd stays registered,
+   and selector_select() does not report it, not even if its connection breaks.
    Errors: ENOENT, fd is not registered; or as selector_register(). */
 int selector_modify(struct selector *selector, int fd, int events,
                     selector_callback *callback, void *data);
@@ -111,12 +120,13 @@ int selector_unregister(struct selector *selector, int fd);
 /* Wait until a registered fd is ready, but at most timeout_ms milliseconds
    (0: do not wait; below 0: no limit). Returns the number of ready fds, for
    selector_next(); 0 after the timeout, or if a signal handler has run.
-   epoll and kqueue report 256 fds at most, and the others next time.
+   epoll and kqueue report at most 256 fds; the next call reports the rest.
    selector_select() drops the ready fds that selector_next() has not returned
    yet; it reports them again if they are still ready.
    If a connection breaks, or the peer closes it, then the fd is ready for all
    the events that it is registered for. The next recv() or send() says why.
-   Errors: EBADF, see above; or an error of the backend's call, as ENOMEM. */
+   Errors: EBADF, see above; or an error of epoll_wait(2), kevent(2), poll(2)
+   or select(2), such as ENOMEM. */
 int selector_select(struct selector *selector, int timeout_ms);
 
 /* The next ready fd. Copies its key to *key and returns the events that it is

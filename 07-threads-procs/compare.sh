@@ -3,16 +3,18 @@
 #
 #     make all && 07-threads-procs/compare.sh
 #
-# memory: what 500 silent clients add, each one's share, processes and threads
-#         together (Pss: a page that n processes share counts 1/n for each)
-# CPU:    of all processes, for one of 40,000 messages that 100 clients send
+# memory: of all the server's processes, per client, with 500 silent clients
+#         (Pss: a page that n processes share counts 1/n for each of them)
+# CPU:    of all the server's processes, per message, when 100 clients send
+#         40,000 messages
 set -u
 cd "$(dirname "$0")/.." || exit 1
 pid='' load=''
 trap 'kill $pid $load 2> /dev/null' EXIT
 trap 'exit 130' INT TERM
 
-# start SERVER [ARG...]: in a process group of its own; its $pid and $port.
+# start SERVER [ARG...]: start it in a process group of its own; sets $pid and
+# $port.
 start() {
     log=$(mktemp)
     set -m
@@ -32,23 +34,24 @@ stop() {
     pid=''
 }
 
-# its_processes: the pids of the server's process group.
-its_processes() {
+# server_pids: print the pids of the server's process group.
+server_pids() {
     ps -e -o pid=,pgid= | awk -v group="$pid" '$2 == group { print $1 }'
 }
 
-# kib: the memory of all of them, what they share by their share.
+# kib: print the memory of all the server's processes.
 kib() {
     local process
-    for process in $(its_processes); do
+    for process in $(server_pids); do
         cat "/proc/$process/smaps_rollup"
     done 2> /dev/null | awk '/^Pss:/ { kib += $2 } END { print kib + 0 }'
 }
 
-# ticks: the CPU time of all, and of those that have ended, in 1/100 s.
+# ticks: print the CPU time of all the server's processes, with those that have
+# ended, in 1/100 s.
 ticks() {
     local process
-    for process in $(its_processes); do
+    for process in $(server_pids); do
         cat "/proc/$process/stat"
     done 2> /dev/null | sed 's/.*) //' |
         awk '{ n += $12 + $13 + $14 + $15 } END { print n + 0 }'
@@ -73,7 +76,7 @@ while read -r -a server; do
     start "${server[@]}"
     before=$(ticks)
     clients/load -p "$port" -c 100 -n 400 > /dev/null || echo 'errors:'
-    sleep 0.2 # so that who has ended is counted
+    sleep 0.2 # until the server has reaped its children
     cpu=$(awk -v ticks=$(($(ticks) - before)) 'BEGIN { printf "%.1f us", ticks * 1e4 / 4e4 }')
     stop
     printf '%-31s %26s %16s\n' "${server[*]}" "$memory" "$cpu"

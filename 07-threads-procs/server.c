@@ -1,13 +1,13 @@
 /*
- * 07-threads-procs: every client has a sleeper of its own, in four ways.
+ * 07-threads-procs: a thread or a process for each client, in four models.
  *
  *     make 07-threads-procs                   watch it play a scene
  *     07-threads-procs/server [-p PORT] [-m MODEL] [-w WORKERS] [-q]
  *
- * Look at the four models, one after the other, above main(): a thread for
- * each client, a process for each, WORKERS threads fed through a queue, and
- * WORKERS processes that share the listener. serve_client() is lesson 01's to
- * the letter: it waits in every call, but who waits is no longer everybody.
+ * Look at the four models above main(): a thread for each client; a process
+ * for each client; WORKERS threads that get their clients from a queue;
+ * WORKERS processes that share the listener. serve_client() is the same as in
+ * lesson 01: its calls block, but only this client's thread or process.
  * The notes: 事件驱动与异步IO (the first two of its models), put right.
  */
 #include <arpa/inet.h>
@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -42,10 +43,10 @@ enum {
                        limit of its own, net.core.somaxconn on Linux */
     BUFFER_SIZE = 64 * 1024, /* bytes: the most that one read takes */
     STACK_SIZE = 128 * 1024, /* bytes of a thread; untouched, they cost none */
-    MAX_FDS = 1024 * 1024,   /* we never ask for more of them */
+    MAX_FDS = 1024 * 1024,   /* the server never asks for more of them */
     MAX_CHILDREN = 1024 * 1024, /* table entries; unused, they cost nothing */
     MAX_WORKERS = 10000,
-    QUEUE_SIZE = 64, /* clients in the pool's queue; then main() waits, too */
+    QUEUE_SIZE = 64, /* clients of the pool; then the backlog fills */
 };
 
 struct client {
@@ -56,10 +57,14 @@ struct client {
 static int workers = 8;
 static bool quiet;
 
-/* A log line: its place in this file, and what happened there. */
+/* A log line: its place in this file, and what happened there. The threads
+   share stdout and, on some systems, the buffer of strerror(): a thread holds
+   the lock of stdout while it uses them. */
 #define LOG(format, ...) \
-    ((void)(quiet || printf("%s:%d: " format "\n", \
-                            __FILE__, __LINE__, __VA_ARGS__)))
+    ((void)(quiet || (flockfile(stdout), \
+                      printf("%s:%d: " format "\n", \
+                             __FILE__, __LINE__, __VA_ARGS__), \
+                      funlockfile(stdout), 0)))
 
 /* A program may be started with fd 0, 1 or 2 closed. The next socket would get
    that number, and the log would go into it: open /dev/null there first. */
@@ -77,7 +82,8 @@ static void sleep_ms(long ms)
     nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -109,9 +115,10 @@ static void raise_fd_limit(void)
         limit.rlim_cur /= 2; /* macOS allows less than its hard limit */
 }
 
-/* ------------------------- one client: nothing in it knows of the models */
+/* -------------------------------- one client: the same in all four models */
 
-/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
+/* a-z become A-Z. There is no "if" in it, so the compiler can change many
+   bytes at once: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -160,177 +167,191 @@ static void serve_client(int fd, const char *name)
     close(fd);
 }
 
-/* --------------------------------------------- who comes, and who has left */
+/* ------------------------------------------- accept clients and count them */
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of these three: */
-static pthread_cond_t somebody_left = PTHREAD_COND_INITIALIZER;
-static int here;  /* clients of this process */
-static long left; /* those that were */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of these two: */
+static pthread_cond_t client_closed = PTHREAD_COND_INITIALIZER;
+static int client_count; /* clients that this process has open */
 
-/* SIGINT, SIGTERM, SIGCHLD. The parent of processes lets them in only where
-   it sleeps, in accept() or pselect(). There they interrupt nothing else, and
-   so their handler may do anything, even print. Among threads there is one
-   that does nothing but wait for them. */
-static sigset_t signals;
-static sigset_t let_in_by_accept; /* all of them, or none */
+static sigset_t end_signals;  /* SIGINT, SIGTERM */
+static sigset_t child_signal; /* SIGCHLD: see reap_children() */
 
-static void count_arrival(void)
+/* CHANGE is 1 after accept(), -1 after close(). Returns the new count. */
+static int count_client(int change)
 {
     pthread_mutex_lock(&lock);
-    here++;
+    int count = client_count += change;
+    pthread_cond_signal(&client_closed);
     pthread_mutex_unlock(&lock);
+    return count;
 }
 
-static void count_departure(void)
+/* accept() failed, and COUNT clients were open before it. EMFILE: the process
+   has no free fd; wait until one of them closes. Otherwise sleep 10 ms. */
+static void wait_for_fd(int error, int count)
 {
     pthread_mutex_lock(&lock);
-    here--;
-    left++;
-    pthread_cond_signal(&somebody_left);
+    while (error == EMFILE && count > 0 && client_count == count)
+        pthread_cond_wait(&client_closed, &lock);
     pthread_mutex_unlock(&lock);
+    if (error != EMFILE || count == 0)
+        sleep_ms(10);
 }
 
-static long departures(void)
+/* Block until there is a client, and accept it. serve_and_free() or
+   drop_client() frees the result. */
+static struct client *next_client(int listener)
 {
-    pthread_mutex_lock(&lock);
-    long n = left;
-    pthread_mutex_unlock(&lock);
-    return n;
-}
-
-/* accept() has failed; so many had left when it was called. For want of an
-   fd? The next one who leaves gives us one. Of the end of any other want, or
-   if we have nobody who could leave, nobody tells us. */
-static void wait_for_room(int error, long left_then)
-{
-    pthread_mutex_lock(&lock);
-    bool untold = error != EMFILE || here == 0;
-    while (!untold && left == left_then)
-        pthread_cond_wait(&somebody_left, &lock);
-    pthread_mutex_unlock(&lock);
-    if (untold)
-        sleep_ms(10); /* a nap is better than a spin */
-}
-
-/* Wait until somebody comes. What begins here is ended, in whatever thread, by
-   serve_and_count() or let_go(). */
-static struct client next_client(int listener)
-{
-    struct client c;
+    struct client *c;
     struct sockaddr_in peer;
+    while ((c = malloc(sizeof *c)) == NULL)
+        sleep_ms(10);
     do {
         socklen_t size = sizeof peer;
-        long left_then = departures();
+        int count = count_client(0);
         LOG("accept: waiting, fd %d", listener);
-        pthread_sigmask(SIG_UNBLOCK, &let_in_by_accept, NULL);
-        c.fd = accept(listener, (struct sockaddr *)&peer, &size);
+        pthread_sigmask(SIG_UNBLOCK, &child_signal, NULL);
+        c->fd = accept(listener, (struct sockaddr *)&peer, &size);
         int error = errno;
-        pthread_sigmask(SIG_BLOCK, &let_in_by_accept, NULL);
-        if (c.fd < 0 && error != EINTR && error != ECONNABORTED) {
+        pthread_sigmask(SIG_BLOCK, &child_signal, NULL);
+        if (c->fd < 0 && error != EINTR && error != ECONNABORTED) {
             LOG("accept: %s", strerror(error));
-            wait_for_room(error, left_then);
+            wait_for_fd(error, count);
         }
-    } while (c.fd < 0);
-    count_arrival();
-    setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-    snprintf(c.name, sizeof c.name, "%s:%d", inet_ntoa(peer.sin_addr),
+    } while (c->fd < 0);
+    count_client(1);
+    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    snprintf(c->name, sizeof c->name, "%s:%d", inet_ntoa(peer.sin_addr),
              ntohs(peer.sin_port));
-    LOG("%s: accept: fd %d", c.name, c.fd);
+    LOG("%s: accept: fd %d", c->name, c->fd);
     return c;
 }
 
-static void serve_and_count(struct client c)
+static void *serve_and_free(void *client)
 {
-    serve_client(c.fd, c.name);
-    count_departure();
+    struct client *c = client;
+    serve_client(c->fd, c->name);
+    count_client(-1);
+    free(c);
+    return NULL;
 }
 
-/* Not this process serves it: another one does, or nobody. */
-static void let_go(struct client c)
+/* Close a client that this process does not serve. */
+static void drop_client(struct client *c)
 {
-    close(c.fd);
-    count_departure();
+    close(c->fd);
+    count_client(-1);
+    free(c);
 }
 
-/* ------------------------------------------- children, and how all ends */
+/* ----------------------------------------------------- children, the end */
 
-static pid_t children[MAX_CHILDREN];
-static int alive; /* so many of them */
+static pid_t children[MAX_CHILDREN]; /* that the parent has not reaped yet */
+static int child_count;
 
-/* Our children first, so that "bye" is the last word. (Threads end with the
-   process; holding stdout's lock, none of them can print any more.) */
-static _Noreturn void end_all(void)
+/* SIGINT and SIGTERM. The kernel frees all sockets and memory when the process
+   ends, so the handler may interrupt anything; it calls only functions that
+   are safe in a handler (signal-safety(7)). If the log is a full pipe that
+   nobody reads, write() would block: then poll() returns 0, and the process
+   ends without "bye". */
+static void say_bye(int signal_number)
 {
-    for (int i = 0; i < 100 && ftrylockfile(stdout) != 0; i++)
-        sleep_ms(1); /* or never: its owner may sleep in a full pipe */
-    for (int i = 0; i < alive; i++)
+    struct pollfd log = { .fd = STDOUT_FILENO, .events = POLLOUT };
+    (void)signal_number;
+    if (poll(&log, 1, 0) == 1 && write(STDOUT_FILENO, "bye\n", 4) < 4)
+        _exit(1);
+    _exit(0);
+}
+
+/* SIGINT and SIGTERM in the parent of processes. It ends its children first,
+   so "bye" is the last line. */
+static void end_children(int signal_number)
+{
+    sigprocmask(SIG_BLOCK, &end_signals, NULL);
+    signal(SIGCHLD, SIG_DFL); /* no log any more */
+    for (int i = 0; i < child_count; i++)
         kill(children[i], SIGKILL);
     while (wait(NULL) > 0)
-        ;
-    _exit(write(STDOUT_FILENO, "bye\n", 4) == 4 ? 0 : 1);
+        continue;
+    say_bye(signal_number);
 }
 
-/* A child that nobody has waited for stays in the table of processes, as a
-   zombie. One SIGCHLD may stand for several of them. */
-static void reap_children(void)
+/* SIGINT and SIGTERM among threads: this thread waits for them, all others
+   block them. It holds the lock of stdout, so no thread writes after "bye".
+   If the log is a full pipe, a thread sleeps in write() and never unlocks. */
+static _Noreturn void *wait_for_end(void *unused)
 {
-    int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        int i = 0;
-        while (i < alive && children[i] != pid)
-            i++;
-        if (i < alive)
-            children[i] = children[--alive];
+    int signal_number;
+    (void)unused;
+    while (sigwait(&end_signals, &signal_number) != 0)
+        continue;
+    for (int ms = 0; ms < 200; ms++, sleep_ms(1))
+        if (ftrylockfile(stdout) == 0)
+            say_bye(signal_number);
+    _exit(0);
+}
+
+/* Reap a child that has ended. Its pid is free then, and a new process may get
+   it: no signal may call end_children() before the pid has left the table. */
+static pid_t reap_child(int *status)
+{
+    int i = 0;
+    sigprocmask(SIG_BLOCK, &end_signals, NULL);
+    pid_t pid = waitpid(-1, status, WNOHANG);
+    while (i < child_count && children[i] != pid)
+        i++;
+    if (i < child_count)
+        children[i] = children[--child_count];
+    sigprocmask(SIG_UNBLOCK, &end_signals, NULL);
+    return pid;
+}
+
+/* SIGCHLD: one or several children have ended. They stay zombies until the
+   parent reaps them. SIGCHLD is blocked except while the parent sleeps in
+   accept() or pselect(); so this handler may call printf(). */
+static void reap_children(int signal_number)
+{
+    int status, error = errno; /* of the call that the signal interrupted */
+    (void)signal_number;
+    for (pid_t pid; (pid = reap_child(&status)) > 0;)
         if (WIFSIGNALED(status))
             LOG("process %d: killed, signal %d", (int)pid, WTERMSIG(status));
         else
             LOG("process %d: exit status %d", (int)pid, WEXITSTATUS(status));
-    }
-}
-
-static void on_signal(int signal_number)
-{
-    int error = errno; /* of what we interrupt */
-    if (signal_number != SIGCHLD)
-        end_all();
-    reap_children();
     errno = error;
 }
 
-/* Fork: 0 in the child; -1, after a word, if the system has no room for one
-   more. Ctrl-C reaches children, too, but to end them is the parent's task.
-   Linux does it even for a parent that is killed, for who asks; elsewhere such
-   children live on. */
+/* fork(): returns 0 in the child, and -1 if the system has no room for another
+   process. Ctrl-C reaches the child, too, but only the parent ends it. If the
+   parent is killed, Linux kills the child; on other systems it lives on. */
 static pid_t start_child(void)
 {
     pid_t parent = getpid(), pid = -1;
+    sigprocmask(SIG_BLOCK, &end_signals, NULL); /* until it is in the table */
     errno = EAGAIN;
-    if (alive < MAX_CHILDREN)
+    if (child_count < MAX_CHILDREN)
         pid = fork();
-    if (pid < 0)
-        LOG("fork: %s", strerror(errno));
+    int error = errno;
     if (pid > 0)
-        children[alive++] = pid;
-    if (pid != 0)
-        return pid;
-
-    alive = 0;
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGCHLD, SIG_DFL);
-    sigemptyset(&let_in_by_accept);
-    sigprocmask(SIG_UNBLOCK, &signals, NULL);
+        children[child_count++] = pid;
+    if (pid == 0) {
+        child_count = 0;
+        signal(SIGINT, SIG_IGN);
+        signal(SIGTERM, SIG_DFL);
 #ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
-    if (getppid() != parent)
-        _exit(0); /* killed before we had asked */
-    return 0;
+        if (getppid() != parent)
+            _exit(0); /* the parent ended before prctl() */
+    }
+    sigprocmask(SIG_UNBLOCK, &end_signals, NULL);
+    if (pid < 0)
+        LOG("fork: %s", strerror(error));
+    return pid;
 }
 
-/* A thread that nobody joins: when it ends, all that it held is given back.
-   Returns 0, or what pthread_create() says when there is no room for it. */
+/* Start a detached thread: nobody joins it, and when it ends, the system takes
+   back its stack. Returns 0 or the error of pthread_create(). */
 static int start_thread(void *(*body)(void *), void *argument)
 {
     pthread_t thread;
@@ -343,38 +364,16 @@ static int start_thread(void *(*body)(void *), void *argument)
     return error;
 }
 
-/* The thread that signals wait for; no other gets any. */
-static _Noreturn void *take_signals(void *unused)
-{
-    int signal_number;
-    (void)unused;
-    for (;;)
-        if (sigwait(&signals, &signal_number) == 0)
-            on_signal(signal_number);
-}
-
 /* ------------------------------------------------- 1: a thread per client */
-
-static void *serve_one(void *argument)
-{
-    struct client *c = argument;
-    serve_and_count(*c);
-    free(c);
-    return NULL;
-}
 
 static void thread_per_client(int listener)
 {
     for (;;) {
-        struct client c = next_client(listener);
-        struct client *its = malloc(sizeof *its); /* c is for the next one */
-        if (its != NULL)
-            *its = c;
-        int error = its == NULL ? ENOMEM : start_thread(serve_one, its);
+        struct client *c = next_client(listener);
+        int error = start_thread(serve_and_free, c);
         if (error != 0) {
-            LOG("%s: pthread_create: %s", c.name, strerror(error));
-            free(its);
-            let_go(c);
+            LOG("%s: pthread_create: %s", c->name, strerror(error));
+            drop_client(c);
         }
     }
 }
@@ -384,26 +383,26 @@ static void thread_per_client(int listener)
 static void process_per_client(int listener)
 {
     for (;;) {
-        struct client c = next_client(listener);
+        struct client *c = next_client(listener);
         if (start_child() == 0) {
-            close(listener); /* its parent's business */
-            LOG("%s: process %d serves it", c.name, (int)getpid());
-            serve_and_count(c);
+            close(listener); /* only the parent accepts */
+            LOG("%s: process %d serves it", c->name, (int)getpid());
+            serve_and_free(c);
             _exit(0);
         }
-        let_go(c); /* or close() over there would not end the connection */
+        drop_client(c); /* or the child's close() would not end it */
     }
 }
 
-/* --------------------------- 3: WORKERS threads, clients come by a queue */
+/* --------------------------------------- 3: WORKERS threads, and a queue */
 
-static struct client queue[QUEUE_SIZE];
-static int first, queued; /* place in it; clients in it */
+static struct client *queue[QUEUE_SIZE];
+static int first, queued; /* index of the first one; how many */
 static pthread_mutex_t queue_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t not_empty = PTHREAD_COND_INITIALIZER;
 static pthread_cond_t not_full = PTHREAD_COND_INITIALIZER;
 
-static void put(struct client c)
+static void enqueue(struct client *c)
 {
     pthread_mutex_lock(&queue_lock);
     while (queued == QUEUE_SIZE)
@@ -413,12 +412,12 @@ static void put(struct client c)
     pthread_mutex_unlock(&queue_lock);
 }
 
-static struct client take(void)
+static struct client *dequeue(void)
 {
     pthread_mutex_lock(&queue_lock);
     while (queued == 0)
         pthread_cond_wait(&not_empty, &queue_lock);
-    struct client c = queue[first];
+    struct client *c = queue[first];
     first = (first + 1) % QUEUE_SIZE;
     queued--;
     pthread_cond_signal(&not_full);
@@ -430,7 +429,7 @@ static _Noreturn void *serve_from_queue(void *unused)
 {
     (void)unused;
     for (;;)
-        serve_and_count(take());
+        serve_and_free(dequeue());
 }
 
 static void thread_pool(int listener)
@@ -442,27 +441,28 @@ static void thread_pool(int listener)
                  i + 1, workers, strerror(error));
     }
     for (;;)
-        put(next_client(listener));
+        enqueue(next_client(listener));
 }
 
-/* --------------------- 4: WORKERS processes, and each accepts for itself */
+/* ---------------------------- 4: WORKERS processes, and each one accepts */
 
 static void prefork(int listener)
 {
-    static const struct timespec nap = { .tv_sec = 1 };
+    static const struct timespec retry = { .tv_sec = 1 };
     sigset_t none;
     sigemptyset(&none);
     for (;;) {
         pid_t pid = 1;
-        while (alive < workers && (pid = start_child()) > 0)
+        while (child_count < workers && (pid = start_child()) > 0)
             LOG("process %d: started", (int)pid);
         while (pid == 0) {
-            struct client c = next_client(listener);
-            LOG("%s: process %d serves it", c.name, (int)getpid());
-            serve_and_count(c);
+            struct client *c = next_client(listener);
+            LOG("%s: process %d serves it", c->name, (int)getpid());
+            serve_and_free(c);
         }
-        pselect(0, NULL, NULL, NULL, alive < workers ? &nap : NULL,
-                &none); /* one who could not be started is tried again */
+        /* Sleep until a worker ends; or 1 s, if fork() has failed. */
+        pselect(0, NULL, NULL, NULL, child_count < workers ? &retry : NULL,
+                &none);
     }
 }
 
@@ -479,12 +479,12 @@ static const struct model {
     { "prefork", prefork, false },
 };
 
-static const struct model *model_named(const char *name)
+static const struct model *find_model(const char *name)
 {
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
         if (strcmp(models[i].name, name) == 0)
             return &models[i];
-    errx(2, "'%s' is no model\n%s", name, USAGE);
+    errx(2, "there is no model '%s'\n%s", name, USAGE);
 }
 
 /* An option's number, from LEAST to MOST. */
@@ -501,21 +501,22 @@ static int parse_number(const char *text, int least, int most)
 static void set_up_signals(bool threads)
 {
     signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
-    struct sigaction action = { .sa_handler = on_signal };
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGCHLD);
-    pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    action.sa_mask = signals;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGCHLD, &action, NULL);
-    if (threads && start_thread(take_signals, NULL) != 0)
-        errx(1, "pthread_create: no room for a single thread");
-    sigemptyset(&let_in_by_accept);
-    if (!threads)
-        let_in_by_accept = signals;
+    sigemptyset(&end_signals);
+    sigaddset(&end_signals, SIGINT);
+    sigaddset(&end_signals, SIGTERM);
+    sigemptyset(&child_signal);
+    sigaddset(&child_signal, SIGCHLD);
+    if (threads) {
+        pthread_sigmask(SIG_BLOCK, &end_signals, NULL);
+        if (start_thread(wait_for_end, NULL) != 0)
+            errx(1, "pthread_create: no room for a thread");
+        return;
+    }
+
+    signal(SIGINT, end_children);
+    signal(SIGTERM, end_children);
+    signal(SIGCHLD, reap_children);
+    sigprocmask(SIG_BLOCK, &child_signal, NULL);
 }
 
 int main(int argc, char **argv)
@@ -526,7 +527,7 @@ int main(int argc, char **argv)
     while ((option = getopt(argc, argv, "p:m:w:q")) != -1)
         switch (option) {
         case 'p': port = parse_number(optarg, 0, 65535); break;
-        case 'm': model = model_named(optarg); break;
+        case 'm': model = find_model(optarg); break;
         case 'w': workers = parse_number(optarg, 1, MAX_WORKERS); break;
         case 'q': quiet = true; break;
         default: errx(2, USAGE);

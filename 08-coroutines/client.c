@@ -1,12 +1,15 @@
 /*
- * 08-coroutines, the client: a hundred of them at once, a hundred messages
- * each.
+ * 08-coroutines, the client: a hundred coroutines, each with a connection.
  *
  *     08-coroutines/client [-p PORT] [-c CLIENTS] [-n MESSAGES of each]
  *
- * Look at say_hello(): connect, send, wait for the answer, once more. It is
- * written as if it were alone, and a hundred of them run in one thread.
+ * Look at send_and_check(), and exchange() above it: connect, send, receive,
+ * check, in this order, as if there were no other connection. Each call makes
+ * only its own coroutine wait. The hundred coroutines run in one thread, so
+ * the count of answers needs no lock.
  * The notes: 高并发的socket_server (its client, there with threads).
+ *
+ *     100 clients x 100 messages: 10000 answers, all right, 71 ms
  */
 #include "co.h"
 
@@ -30,7 +33,7 @@
 #define USAGE "usage: " LESSON "/client [-p PORT (9008)] [-c CLIENTS (100)] " \
               "[-n MESSAGES of each (100)]"
 
-/* The module's calls have the shape of the system's; here they take over. */
+/* From here on these names mean the module's functions, as in server.c. */
 #define close co_close
 #define connect co_connect
 #define recv co_recv
@@ -38,14 +41,15 @@
 
 enum {
     DEFAULT_PORT = 9008,
-    MOST = 28000,     /* clients: each has a local port, and a stack */
-    SPARE_FDS = 16,   /* stdin, stdout, stderr, epoll, some inherited */
-    MESSAGE_SIZE = 32 /* bytes */
+    MAX_CLIENTS = 28000,  /* each needs a local port; Linux has 28,232 */
+    MAX_MESSAGES = 10000, /* of each client */
+    SPARE_FDS = 16, /* for stdin, stdout, stderr, epoll, and inherited ones */
+    MESSAGE_SIZE = sizeof "hello 28000 10000", /* bytes of the longest one */
 };
 
 static int server_port = DEFAULT_PORT;
 static int connections = 100, messages = 100;
-static int answers; /* right ones; no lock: nobody switches within ++ */
+static int answers; /* that have come and are right, on all connections */
 
 /* A program may be started with fd 0, 1 or 2 closed. The next socket would get
    that number, and the log would go into it: open /dev/null there first. */
@@ -71,7 +75,8 @@ static void make_room_for(int count)
 }
 
 /* A signal has interrupted connect(). The kernel connects all the same: wait
-   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
+   until the socket is writable; then getsockopt() writes the result into errno
+   (Stevens, UNIX Network Programming, 5.9). */
 static bool finish_connect(int fd)
 {
     struct pollfd writable = { .fd = fd, .events = POLLOUT };
@@ -100,7 +105,8 @@ static int connect_to(int port)
     return fd;
 }
 
-/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
+/* a-z become A-Z. There is no "if" in it, so the compiler can change many
+   bytes at once: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -121,7 +127,8 @@ static bool send_all(int fd, const char *bytes, size_t length)
     return true;
 }
 
-/* Receive exactly LENGTH bytes, which may arrive in pieces. */
+/* Receive exactly LENGTH bytes, which may arrive in pieces. Returns false when
+   the connection is gone. */
 static bool receive_all(int fd, char *bytes, size_t length)
 {
     for (size_t got = 0; got < length;) {
@@ -133,23 +140,27 @@ static bool receive_all(int fd, char *bytes, size_t length)
     return true;
 }
 
-/* The notes' client: client I says hello, and waits for the answer. */
-static void *say_hello(void *i)
+/* Send this client's message number MESSAGE, and check its answer. */
+static void exchange(int fd, int client, int message)
+{
+    char text[MESSAGE_SIZE], answer[MESSAGE_SIZE];
+    size_t length = (size_t)snprintf(text, sizeof text, "hello %d %d", client,
+                                     message);
+    if (!send_all(fd, text, length) || !receive_all(fd, answer, length))
+        errx(1, "the server has gone: %d of %d answers have come", answers,
+             connections * messages);
+    upper(text, length);
+    if (memcmp(text, answer, length) != 0)
+        errx(1, "a wrong answer: '%.*s', not '%s'", (int)length, answer, text);
+    answers++; /* no lock: no coroutine switches here */
+}
+
+/* What each coroutine runs: one connection from its start to its end. */
+static void *send_and_check(void *client)
 {
     int fd = connect_to(server_port);
-    for (int j = 0; j < messages; j++) {
-        char message[MESSAGE_SIZE], answer[MESSAGE_SIZE];
-        int length = snprintf(message, sizeof message, "hello %d %d",
-                              (int)(intptr_t)i, j);
-        if (!send_all(fd, message, (size_t)length) ||
-            !receive_all(fd, answer, (size_t)length))
-            errx(1, "the server has gone: %d of %d answers have come",
-                 answers, connections * messages);
-        upper(message, (size_t)length);
-        if (memcmp(message, answer, (size_t)length) != 0)
-            errx(1, "a wrong answer: %.*s", length, answer);
-        answers++;
-    }
+    for (int message = 0; message < messages; message++)
+        exchange(fd, (int)(intptr_t)client, message);
     close(fd);
     return NULL;
 }
@@ -178,8 +189,8 @@ int main(int argc, char **argv)
     while ((option = getopt(argc, argv, "p:c:n:")) != -1)
         switch (option) {
         case 'p': server_port = parse_number(optarg, 1, 65535); break;
-        case 'c': connections = parse_number(optarg, 1, MOST); break;
-        case 'n': messages = parse_number(optarg, 1, 10000); break;
+        case 'c': connections = parse_number(optarg, 1, MAX_CLIENTS); break;
+        case 'n': messages = parse_number(optarg, 1, MAX_MESSAGES); break;
         default: errx(2, USAGE);
         }
     if (optind < argc)
@@ -190,8 +201,9 @@ int main(int argc, char **argv)
     make_room_for(connections);
     double start = now_ms();
     for (int i = 0; i < connections; i++)
-        if (co_spawn("client", say_hello, (void *)(intptr_t)i) == NULL)
-            err(1, "coroutine %d of %d", i + 1, connections);
+        if (co_spawn("client", send_and_check, (void *)(intptr_t)i) == NULL)
+            err(1, "co_spawn, number %d of %d; try fewer with -c", i + 1,
+                connections);
     co_join_all();
     printf("%d clients x %d messages: %d answers, all right, %.0f ms\n",
            connections, messages, answers, now_ms() - start);

@@ -1,18 +1,22 @@
 /*
- * co-io: the system calls that wait, for coroutines.
+ * co-io: the system calls that wait for an fd, for coroutines.
  *
- * It shows how to teach coroutines to wait for something: there is a queue
- * for each thing, co_wait() stands in it, and who learns that the thing is
- * there calls co_wake(). Here that is the kernel, by epoll_wait() or poll().
- * Look at co_recv(), wait_for(), and co_io_wait().
+ * Look at co_recv(), receive_some(), wait_for() and wait_for_events(). They
+ * show how to make coroutines wait for an event of any kind. There is a queue
+ * for each event; here each fd has two, one to read and one to write. A
+ * coroutine that waits calls co_wait(). The part of the program that learns of
+ * the event calls co_wake(): here that is the scheduler's idle hook, which
+ * learns of it from epoll_wait() or poll().
  * See: epoll(7), poll(2).
  */
-#include "co-io.h"
 #include "co.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #if !defined __linux__ && !defined CO_POLL
@@ -22,119 +26,182 @@
 #include <sys/epoll.h>
 #endif
 
-static struct watched {
+enum { MAX_EVENTS = 256 }; /* of one epoll_wait(); the next one reports more */
+
+static struct fd_state {
     struct co_queue readers, writers;
-    unsigned armed;  /* what the kernel tells of: POLLIN, POLLOUT */
-    unsigned closed; /* by co_close(), so many times */
+    unsigned watched;   /* the events that the kernel reports: POLLIN, POLLOUT;
+                           0: it does not watch this fd */
+    unsigned closed;    /* how often co_close() has closed it */
 #ifdef CO_POLL
-    int place;       /* in asked */
+    int place;          /* its index in pollfds */
 #endif
-} fds[CO_MAX_FDS];   /* untouched, they cost nothing */
-static int awaited;  /* so many wait for an fd */
+} fds[CO_MAX_FDS];      /* only the pages in use take memory */
+static int waiting;     /* how many coroutines wait for an fd */
 
-static bool arm(int fd, unsigned events);
+static bool watch(int fd, unsigned events);
 
-/* The kernel has told of an fd. Nobody disarms it after a wait, as mostly it
-   is waited for again soon, so a message costs no epoll_ctl(): we do it when
-   the kernel tells what nobody wants to know. */
-static void told(int fd, unsigned events)
+static void wake_all(struct fd_state *f)
 {
-    struct watched *w = &fds[fd];
-    unsigned wanted = (w->readers.first ? POLLIN : 0) |
-                      (w->writers.first ? POLLOUT : 0);
+    while (co_wake(&f->readers) || co_wake(&f->writers))
+        continue;
+}
+
+/* The kernel has reported EVENTS of FD: wake the first reader, the first
+   writer, or both. After a wait the fd stays watched, because mostly a
+   coroutine soon waits for it again; so a message takes no epoll_ctl(). We end
+   the watch for an event when the kernel reports it and no coroutine waits for
+   it. */
+static void on_events(int fd, unsigned events)
+{
+    struct fd_state *f = &fds[fd];
+    unsigned wanted = (f->readers.first ? POLLIN : 0) |
+                      (f->writers.first ? POLLOUT : 0);
     if (events & ~wanted)
-        arm(fd, wanted);
-    if (events & ~(unsigned)POLLOUT) /* also for errors and the end */
-        co_wake(&w->readers);
+        watch(fd, wanted);
+    if (events & ~(unsigned)POLLOUT) /* POLLERR or POLLHUP wakes both */
+        co_wake(&f->readers);
     if (events & ~(unsigned)POLLIN)
-        co_wake(&w->writers);
+        co_wake(&f->writers);
 }
 
 #ifdef CO_POLL
-static struct pollfd asked[CO_MAX_FDS]; /* those armed, without a gap */
-static int asked_for;
+static struct pollfd pollfds[CO_MAX_FDS]; /* the watched fds, without gaps */
+static int n_pollfds;
 
-static bool arm(int fd, unsigned events)
+/* Watch FD for EVENTS, and for no others; 0: do not watch it. */
+static bool watch(int fd, unsigned events)
 {
-    struct watched *w = &fds[fd];
-    if (events == w->armed)
+    struct fd_state *f = &fds[fd];
+    if (events == f->watched)
         return true;
-    if (w->armed == 0)
-        w->place = asked_for++;
-    asked[w->place] = (struct pollfd){ fd, (short)events, 0 };
-    if (events == 0) { /* the last one moves to its place */
-        asked[w->place] = asked[--asked_for];
-        fds[asked[w->place].fd].place = w->place;
+    if (f->watched == 0)
+        f->place = n_pollfds++;
+    pollfds[f->place] = (struct pollfd){ fd, (short)events, 0 };
+    if (events == 0) { /* the last entry moves to its place: no gap */
+        pollfds[f->place] = pollfds[--n_pollfds];
+        fds[pollfds[f->place].fd].place = f->place;
     }
-    w->armed = events;
+    f->watched = events;
     return true;
 }
 
-static void ask_kernel(int ms)
+/* The loop goes down: on_events() may move the last entry to place i, and the
+   loop has seen that entry before. */
+static void ask_kernel(int timeout)
 {
-    if (poll(asked, (nfds_t)asked_for, ms) > 0)
-        for (int i = asked_for - 1; i >= 0; i--) /* down, as the last moves */
-            if (asked[i].revents != 0)
-                told(asked[i].fd, (unsigned)asked[i].revents);
+    if (poll(pollfds, (nfds_t)n_pollfds, timeout) > 0)
+        for (int i = n_pollfds - 1; i >= 0; i--)
+            if (pollfds[i].revents != 0)
+                on_events(pollfds[i].fd, (unsigned)pollfds[i].revents);
 }
 #else
 static int epoll_fd = -1;
+static int highest_fd = -1; /* the highest one that was ever watched */
 
-/* (EPOLLIN is POLLIN, EPOLLOUT is POLLOUT.) */
-static bool arm(int fd, unsigned events)
+/* Change what the epoll reports of FD from OLD to NEW; 0: nothing. (EPOLLIN
+   is POLLIN, EPOLLOUT is POLLOUT.) */
+static bool change_epoll(int fd, unsigned old, unsigned new)
 {
-    struct epoll_event event = { .events = events, .data.fd = fd };
-    int change = events == 0 ? EPOLL_CTL_DEL
-               : fds[fd].armed == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-    if (events == fds[fd].armed)
-        return true;
-    if (epoll_fd < 0 && (epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
+    struct epoll_event event = { .events = new, .data.fd = fd };
+    int change = new == 0 ? EPOLL_CTL_DEL
+               : old == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    return epoll_ctl(epoll_fd, change, fd, &event) == 0;
+}
+
+/* fork(2) calls this in the child. Parent and child share the epoll: it
+   reports to both what either has added. So the child closes its fd of it, and
+   make_epoll() makes another one. */
+static void leave_epoll(void)
+{
+    if (epoll_fd >= 0)
+        close(epoll_fd);
+    epoll_fd = -1;
+}
+
+/* Make the epoll; in a child, with the fds that the parent has watched. */
+static bool make_epoll(void)
+{
+    static bool fork_calls_us;
+    if ((epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
         return false;
-    if (epoll_ctl(epoll_fd, change, fd, &event) < 0)
-        return false;
-    fds[fd].armed = events;
+    if (!fork_calls_us)
+        pthread_atfork(NULL, NULL, leave_epoll);
+    fork_calls_us = true;
+    for (int fd = 0; fd <= highest_fd; fd++) {
+        struct fd_state *f = &fds[fd];
+        if (f->watched == 0 || change_epoll(fd, 0, f->watched))
+            continue;
+        f->watched = 0; /* the child has closed it */
+        wake_all(f);    /* their calls fail */
+    }
     return true;
 }
 
-static void ask_kernel(int ms)
+/* Watch FD for EVENTS, and for no others; 0: do not watch it. False: errno
+   says why not. */
+static bool watch(int fd, unsigned events)
 {
-    static struct epoll_event events[256]; /* on no coroutine's stack */
-    int n = epoll_fd < 0 ? poll(NULL, 0, ms) /* nobody has waited yet */
-                         : epoll_wait(epoll_fd, events, 256, ms);
+    if (events == fds[fd].watched)
+        return true;
+    if (epoll_fd < 0 && !make_epoll())
+        return false;
+    if (!change_epoll(fd, fds[fd].watched, events))
+        return false;
+    fds[fd].watched = events;
+    if (fd > highest_fd)
+        highest_fd = fd;
+    return true;
+}
+
+static void ask_kernel(int timeout)
+{
+    static struct epoll_event events[MAX_EVENTS]; /* static: on the stack they
+                                                     would take a page more */
+    if (epoll_fd < 0 && !make_epoll()) {
+        perror("co: after fork: epoll_create1");
+        abort();
+    }
+    int n = epoll_wait(epoll_fd, events, MAX_EVENTS, timeout);
     for (int i = 0; i < n; i++)
-        told(events[i].data.fd, events[i].events);
+        on_events(events[i].data.fd, events[i].events);
 }
 #endif
 
-bool co_io_wait(int ms)
+/* The scheduler's idle hook; see co_set_idle_hook(). If no coroutine waits for
+   an fd, it may still have to sleep until the timeout. */
+static bool wait_for_events(int timeout)
 {
-    if (awaited == 0 && ms <= 0)
-        return ms == 0;
-    ask_kernel(ms);
+    if (waiting == 0 && timeout <= 0)
+        return timeout == 0;
+    ask_kernel(timeout);
     return true;
 }
 
-/* False: errno tells why we cannot wait for it. */
+/* Wait until EVENT, POLLIN or POLLOUT, is reported of FD. False: errno tells
+   why we cannot wait for it. */
 static bool wait_for(int fd, unsigned event)
 {
     errno = EBADF;
     if (fd < 0 || fd >= CO_MAX_FDS)
         return false;
-    struct watched *w = &fds[fd];
-    unsigned closed = w->closed;
-    if (!arm(fd, w->armed | event))
+    struct fd_state *f = &fds[fd];
+    unsigned closed = f->closed;
+    if (!watch(fd, f->watched | event))
         return false;
-    awaited++;
-    co_wait(event == POLLIN ? &w->readers : &w->writers);
-    awaited--;
-    errno = EBADF;
-    return w->closed == closed;
+    co_set_idle_hook(wait_for_events);
+    waiting++;
+    co_wait(event == POLLIN ? &f->readers : &f->writers);
+    waiting--;
+    errno = EBADF; /* if co_close() has closed it meanwhile */
+    return f->closed == closed;
 }
 
-ssize_t co_recv(int fd, void *buffer, size_t size, int flags)
+/* Wait until there is something to receive, then receive it. */
+static ssize_t receive_some(int fd, void *buffer, size_t size, int flags)
 {
     ssize_t n;
-    do {
+    do { /* again if another coroutine or process has received it */
         if (!wait_for(fd, POLLIN))
             return -1;
         n = recv(fd, buffer, size, flags | MSG_DONTWAIT);
@@ -142,28 +209,65 @@ ssize_t co_recv(int fd, void *buffer, size_t size, int flags)
     return n;
 }
 
-ssize_t co_send(int fd, const void *bytes, size_t size, int flags)
+/* MSG_WAITALL has an effect on stream sockets only (recv(2)). */
+static bool is_stream(int fd)
 {
-    ssize_t n;
-    do
-        n = send(fd, bytes, size, flags | MSG_DONTWAIT);
-    while (n < 0 && (errno == EINTR ||
-                     (errno == EAGAIN && wait_for(fd, POLLOUT))));
-    return n;
+    int type = 0;
+    socklen_t size = sizeof type;
+    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
+    return type == SOCK_STREAM;
 }
 
-static bool make_non_blocking(int fd)
+ssize_t co_recv(int fd, void *buffer, size_t size, int flags)
+{
+    if (flags & (MSG_DONTWAIT | MSG_OOB)) /* with these recv() does not wait */
+        return recv(fd, buffer, size, flags);
+    ssize_t n = receive_some(fd, buffer, size, flags);
+    if (n <= 0 || !(flags & MSG_WAITALL) || flags & MSG_PEEK || !is_stream(fd))
+        return n;
+    size_t received = (size_t)n;
+    while (received < size && n > 0) {
+        n = receive_some(fd, (char *)buffer + received, size - received,
+                         flags);
+        received += n > 0 ? (size_t)n : 0;
+    }
+    return (ssize_t)received;
+}
+
+ssize_t co_send(int fd, const void *bytes, size_t size, int flags)
+{
+    size_t sent = 0;
+    for (;;) {
+        ssize_t n = send(fd, (const char *)bytes + sent, size - sent,
+                         flags | MSG_DONTWAIT);
+        sent += n > 0 ? (size_t)n : 0;
+        if (n >= 0 && (sent == size || flags & MSG_DONTWAIT))
+            return (ssize_t)sent;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno != EAGAIN || flags & MSG_DONTWAIT))
+            break;
+        if (!wait_for(fd, POLLOUT)) /* the kernel had no room for all */
+            break;
+    }
+    return sent > 0 ? (ssize_t)sent : -1;
+}
+
+/* Returns the flags that FD had before, or -1. */
+static int make_non_blocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
-    return flags >= 0 && ((flags & O_NONBLOCK) ||
-                          fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0);
+    if (flags >= 0 && !(flags & O_NONBLOCK) &&
+        fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -1;
+    return flags;
 }
 
 int co_accept(int fd, struct sockaddr *address, socklen_t *size)
 {
     int client;
-    do { /* who made it readable may have left, or be another one's now */
-        if (!make_non_blocking(fd) || !wait_for(fd, POLLIN))
+    do { /* again if the client has left, or another process has taken it */
+        if (make_non_blocking(fd) < 0 || !wait_for(fd, POLLIN))
             return -1;
         client = accept(fd, address, size);
     } while (client < 0 &&
@@ -171,29 +275,43 @@ int co_accept(int fd, struct sockaddr *address, socklen_t *size)
     return client;
 }
 
+/* connect(), with FD non-blocking during this call only. */
+static int start_connect(int fd, const struct sockaddr *address,
+                         socklen_t size)
+{
+    int flags = make_non_blocking(fd);
+    if (flags < 0)
+        return -1;
+    int result = connect(fd, address, size), error = errno;
+    if (!(flags & O_NONBLOCK))
+        fcntl(fd, F_SETFL, flags);
+    errno = error;
+    return result;
+}
+
+/* After EINTR the kernel goes on connecting, so we never call connect() again:
+   when the fd is writable, SO_ERROR is the result (UNP 5.9, 16.3). */
 int co_connect(int fd, const struct sockaddr *address, socklen_t size)
 {
-    int failed;
-    socklen_t length = sizeof failed;
-    if (!make_non_blocking(fd))
-        return -1;
-    if (connect(fd, address, size) == 0)
+    int error;
+    socklen_t error_size = sizeof error;
+    if (start_connect(fd, address, size) == 0)
         return 0;
     if ((errno != EINPROGRESS && errno != EINTR) || !wait_for(fd, POLLOUT))
         return -1;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &length) < 0)
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_size) < 0)
         return -1;
-    errno = failed;
-    return failed == 0 ? 0 : -1;
+    errno = error;
+    return error == 0 ? 0 : -1;
 }
 
 int co_close(int fd)
 {
     if (fd >= 0 && fd < CO_MAX_FDS) {
         fds[fd].closed++;
-        while (co_wake(&fds[fd].readers) || co_wake(&fds[fd].writers))
-            ;
-        arm(fd, 0); /* close() does not, where another process has it too */
+        wake_all(&fds[fd]);
+        watch(fd, 0); /* while another process has the socket open, close()
+                         does not take it out of the epoll */
     }
     return close(fd);
 }

@@ -1,69 +1,127 @@
 /*
- * co: coroutines, and who of them goes on; co.h says what each function does.
+ * co: coroutines, and the scheduler, which says which of them goes on. co.h
+ * says what each function does; read it first.
  *
- * Look at hop(), which leaves one stack and goes on upon another, then at
- * park(): whoever has to wait is put where somebody will find him, takes the
- * first of those that can go on, and hops to it. There is no scheduler
- * besides: each one that waits does its work. If nobody can go on, the process
- * sleeps, in epoll_wait().
+ * Look at switch_to(), which leaves one stack and goes on with another one,
+ * then at park(). A coroutine that must wait puts itself where another one
+ * will find it (a queue, say) and calls park(). There next_ready() takes the
+ * first coroutine that is ready, and park() switches to it. So the scheduler
+ * is no coroutine and has no stack: it is these functions, and each coroutine
+ * that waits calls them. If none is ready, the idle hook, which next_ready()
+ * calls, sleeps until one is.
  *
- * The registers are changed by co-swap.c, stacks come from co-stack.c, and
- * what waits for an fd is in co-io.c.
+ * co-swap.c saves and loads the registers, co-stack.c makes stacks. co-io.c
+ * uses this file, and waits for fds.
  */
 #include "co.h"
-#include "co-io.h"
 #include "co-stack.h"
 
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 struct co {
-    /* this struct is on its top; what a switch reads is in one cache line */
+    /* This struct lies at the top of its coroutine's stack. What a switch
+       reads is in one cache line. */
     _Alignas(64) struct co_stack stack;
-    struct co *older;          /* made before: so we find all that there are */
-    struct co *next;           /* in a queue, or of the spare ones */
-    struct co *back;           /* who gets what it yields */
-    const char *waits, *whom;  /* in words; NULL: one may switch to it */
+    struct co *older;       /* made before this one: a list of them all */
+    struct co *next;        /* in a queue, or among the unused ones */
+    struct co *resumer;     /* where co_yield() switches to */
+    const char *waits;      /* why it may not be resumed, in words ("sleeps";
+                               ended: see below); NULL: it may */
+    const char *waits_for;  /* a name that ends these words, or "" */
     bool spawned, detached;
     void *(*run)(void *);
-    void *value;               /* its argument, then its result */
-    struct co *joiner;         /* who waits for its end, and frees it */
-    int64_t wake_at;           /* ns, while it sleeps, */
-    struct co *left, *right;   /*     and those below it in the heap */
+    void *value;            /* argument of run(), then its result */
+    struct co *joiner;      /* the coroutine that joins it, and frees it */
+    int64_t wake_at;        /* the time, in ns, when co_sleep() is over */
+    struct co *left, *right; /* its children in the heap of sleepers */
     char name[CO_NAME_SIZE];
 };
 
-static const char ended[] = "has ended";
+static const char ended[] = "has ended"; /* `waits` of one that has ended */
 
-static struct co main_co = { .back = &main_co, .name = "main" };
-static struct co *current = &main_co;
-static struct co *newest = &main_co;
-static struct co *spare;      /* those whose stacks can be used again */
-static struct co_queue this_round; /* who goes on now, */
-static struct co_queue next_round; /* and who after them */
-static struct co *sleepers;   /* a heap; on top, who is the first to wake */
+static bool sleep_by_clock(int timeout);
 
-/* Go on as TO, which gets VALUE. Returns what is passed to us later. */
-static inline void *hop(struct co *to, void *value)
+static struct co main_co = { .resumer = &main_co, .name = "main" };
+static struct co *current = &main_co; /* the one that runs */
+static struct co *newest = &main_co;  /* then follow `older` to see them all */
+static struct co *unused;          /* freed; their stacks can be used again */
+static struct co_queue this_round; /* ready: these go on now, */
+static struct co_queue next_round; /* and these after them */
+static struct co *sleepers;        /* a heap: the first to wake is on top */
+static bool (*idle_hook)(int timeout) = sleep_by_clock;
+
+/* Leave the running coroutine and go on with TO, whose own switch_to() returns
+   VALUE. Returns when another coroutine switches back, with the value that it
+   passes. */
+static inline void *switch_to(struct co *to, void *value)
 {
     struct co *from = current;
     current = to;
-    return co_stack_go(&from->stack, &to->stack, value, from->waits == ended);
+    return co_stack_switch(&from->stack, &to->stack, value,
+                           from->waits == ended);
 }
 
-/* ------------------------------------------------------------- who goes on */
+/* ---------------------------------------------------------------- mistakes */
 
-static void push(struct co_queue *queue, struct co *co)
+/* Print "co: main called co_join(A), but A has ended", and abort. */
+static _Noreturn void abort_misuse(const char *call, const struct co *co,
+                                   const char *but, const char *object)
+{
+    fflush(stdout);
+    fprintf(stderr, "co: %s called %s(%s), but %s %s%s\n", current->name, call,
+            co->name, co->name, but, object);
+    abort();
+}
+
+static _Noreturn void abort_deadlock(void)
+{
+    fflush(stdout);
+    fprintf(stderr, "co: deadlock: no coroutine can go on:\n");
+    for (struct co *co = newest; co != NULL; co = co->older)
+        if (co->waits != NULL && co->waits != ended)
+            fprintf(stderr, "co:     %s %s%s\n", co->name, co->waits,
+                    co->waits_for);
+    abort();
+}
+
+/* A signal handler may not call printf(). */
+static void print_error(const char *text)
+{
+    if (write(STDERR_FILENO, text, strlen(text)) < 0)
+        _exit(1);
+}
+
+/* co-stack.c calls this in its SIGSEGV handler. */
+static void report_overflow(const char *address)
+{
+    uintptr_t at = (uintptr_t)address, low = (uintptr_t)current->stack.low;
+    if (at >= low || low - at > CO_GUARD_SIZE)
+        return; /* not in the guard: another mistake */
+    print_error("co: ");
+    print_error(current->name);
+    print_error(" needs more stack than CO_STACK_SIZE: does it call itself "
+                "too often, or is a variable too large?\n");
+}
+
+/* --------------------------------------------------------------- scheduler */
+
+static void enqueue(struct co_queue *queue, struct co *co)
 {
     co->next = NULL;
-    *(queue->first ? &queue->last->next : &queue->first) = co;
+    if (queue->first == NULL)
+        queue->first = co;
+    else
+        queue->last->next = co;
     queue->last = co;
 }
 
-static struct co *pop(struct co_queue *queue)
+static struct co *dequeue(struct co_queue *queue)
 {
     struct co *co = queue->first;
     if (co != NULL)
@@ -78,122 +136,138 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Make one heap of two (in a heap, nobody wakes before the one above). Who of
-   the two tops wakes first is the top; the other heap is merged with what was
-   on its right, and the result goes to the left. To change sides is what keeps
-   the branches short: log n steps on average (it is called a skew heap). */
-static struct co *merge(struct co *a, struct co *b)
+/* Make one heap of two. A heap is a binary tree in which no coroutine wakes
+   before its parent, so the first one to wake is at the top. Of the two tops,
+   the one that wakes first becomes the top of both. Its right subtree is
+   merged with the other heap and becomes its left subtree; its left subtree
+   becomes its right one. This change of sides keeps the branches short: log n
+   steps on average (a "skew heap"). */
+static struct co *merge_heaps(struct co *a, struct co *b)
 {
-    struct co *top, **place = &top;
+    struct co *top, **place = &top; /* the rest of the merged heap goes here */
     while (a != NULL && b != NULL) {
         struct co *first = a->wake_at <= b->wake_at ? a : b;
-        b = first == a ? b : a;
-        a = first->right;
-        first->right = first->left;
+        struct co *other = first == a ? b : a;
         *place = first;
         place = &first->left;
+        a = first->right; /* still to be merged: these */
+        b = other;        /*     and the other heap */
+        first->right = first->left;
     }
     *place = a != NULL ? a : b;
     return top;
 }
 
-/* Those who have slept long enough are ready. Returns how long the first of
-   the others still sleeps, in ms; -1: there is none. */
+/* Make those coroutines ready that have slept long enough. Returns the
+   milliseconds until the next one wakes; -1: none sleeps any more. */
 static int wake_sleepers(void)
 {
     int64_t now = sleepers != NULL ? now_ns() : 0;
     while (sleepers != NULL && sleepers->wake_at <= now) {
-        push(&next_round, sleepers);
-        sleepers = merge(sleepers->left, sleepers->right);
+        enqueue(&next_round, sleepers);
+        sleepers = merge_heaps(sleepers->left, sleepers->right);
     }
     if (sleepers == NULL)
         return -1;
-    /* rounded up, or the last millisecond would be a spin */
+    /* Rounded up. Else the last part of a millisecond would be a sleep of 0,
+       and the scheduler would ask again and again until it is over. */
     int64_t ms = (sleepers->wake_at - now + 999999) / 1000000;
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
-/* All wait, and nothing can come that one of them waits for. */
-static _Noreturn void deadlock(void)
+/* The idle hook of a program that waits for no event from outside; what it
+   returns: see co_set_idle_hook(). */
+static bool sleep_by_clock(int timeout)
 {
-    fflush(stdout);
-    fprintf(stderr, "co: deadlock, nobody can go on:\n");
-    for (struct co *co = newest; co != NULL; co = co->older)
-        if (co->waits != NULL && co->waits != ended)
-            fprintf(stderr, "co:     %s %s%s\n", co->name, co->waits,
-                    co->whom);
-    abort();
+    struct timespec t = { timeout / 1000, timeout % 1000 * 1000000L };
+    if (timeout > 0)
+        nanosleep(&t, NULL); /* EINTR is no harm: the scheduler asks again */
+    return timeout >= 0;
 }
 
-/* We look around once a round, that is, after all who were ready then have
-   had a turn: so whoever is busy keeps nobody waiting. */
-static struct co *next_one(void)
+void co_set_idle_hook(bool (*hook)(int timeout))
+{
+    idle_hook = hook;
+}
+
+/* Take the next coroutine to go on. If none is ready, wait for one. The
+   scheduler looks for events once a round, when each coroutine that was ready
+   has had a turn. So a coroutine that always has work does not keep the others
+   waiting. */
+static struct co *next_ready(void)
 {
     while (this_round.first == NULL) {
-        int ms = wake_sleepers();
+        int timeout = wake_sleepers();
         if (next_round.first != NULL)
-            ms = 0;
-        if (!co_io_wait(ms))
-            deadlock();
+            timeout = 0; /* only look for events: some coroutine is ready */
+        if (!idle_hook(timeout))
+            abort_deadlock();
         this_round = next_round;
         next_round.first = NULL;
     }
-    return pop(&this_round);
+    return dequeue(&this_round);
 }
 
-/* Wait, for what we have told somebody, and here in words. */
-static void park(const char *waits, const char *whom)
+/* Let the others run, until one of them makes this coroutine ready. WAITS and
+   WAITS_FOR say in words what it waits for. */
+static void park(const char *waits, const char *waits_for)
 {
     struct co *me = current;
     me->waits = waits;
-    me->whom = whom;
-    struct co *to = next_one();
+    me->waits_for = waits_for;
+    struct co *to = next_ready();
     if (to != me)
-        hop(to, to->value);
+        switch_to(to, to->value); /* the argument of run(), if TO is new */
     me->waits = NULL;
 }
 
 /* ----------------------------------------------------------------- by hand */
 
-static _Noreturn void misused(const struct co *co)
+static _Noreturn void abort_switch(const char *call, const struct co *co)
 {
-    fflush(stdout);
-    fprintf(stderr, "co: %s: not to be done to %s, which %s\n", current->name,
-            co->name, co == current ? "runs" : co->waits ? co->waits :
-            co->spawned ? "was spawned" : "was not spawned");
-    abort();
+    if (co == current)
+        abort_misuse(call, co, "is running", "");
+    abort_misuse(call, co, co->waits, co_ended(co) ? "" : co->waits_for);
+}
+
+/* switch_to(), unless CO runs or waits: then CALL was a mistake. */
+static inline void *checked_switch(struct co *co, void *value,
+                                   const char *call)
+{
+    if (co->waits != NULL || co == current)
+        abort_switch(call, co);
+    return switch_to(co, value);
 }
 
 void *co_switch(struct co *co, void *value)
 {
-    if (co->waits != NULL || co == current)
-        misused(co);
-    return hop(co, value);
+    return checked_switch(co, value, "co_switch");
 }
 
 void *co_resume(struct co *co, void *value)
 {
-    co->back = current;
-    return co_switch(co, value);
+    co->resumer = current;
+    return checked_switch(co, value, "co_resume");
 }
 
 void *co_yield(void *value)
 {
-    return co_switch(current->back, value);
+    return checked_switch(current->resumer, value, "co_yield");
 }
 
-/* Its stack, with this struct on top, can be used again. One that has just
-   ended does it for himself, standing on the page that stays. */
-static void give_back(struct co *co)
+/* Free CO: a new coroutine may use its stack, with this struct on top. CO may
+   be the running coroutine, which has just ended: it uses only the stack's top
+   page now, and co_stack_clear() keeps that page. */
+static void recycle(struct co *co)
 {
-    co->waits = ended;
-    co->spawned = false;
-    co_stack_clear(co->stack.low);
-    co->next = spare;
-    spare = co;
+    co->waits = ended;   /* to resume it is a mistake */
+    co->spawned = false; /* co_join_all() skips it */
+    co_stack_clear(&co->stack);
+    co->next = unused;
+    unused = co;
 }
 
-/* Where each coroutine starts, upon its own stack, and never returns. */
+/* Each coroutine starts here, on its own stack. enter() never returns. */
 static _Noreturn void enter(void *value)
 {
     struct co *me = current;
@@ -202,25 +276,28 @@ static _Noreturn void enter(void *value)
     me->value = me->run(value);
     me->waits = ended;
     if (!me->spawned)
-        co_switch(me->back, me->value);
+        checked_switch(me->resumer, me->value, "return"); /* for the last
+                                                             time */
     if (me->joiner != NULL)
-        push(&next_round, me->joiner);
+        enqueue(&next_round, me->joiner);
     if (me->detached)
-        give_back(me);
-    struct co *to = next_one();
-    hop(to, to->value);
-    abort(); /* nobody lets it go on */
+        recycle(me);
+    struct co *to = next_ready();
+    switch_to(to, to->value);
+    abort(); /* no coroutine switches to one that has ended */
 }
 
-/* A coroutine whose stack was used before, or has just been made; or NULL. */
-static struct co *take(void)
+/* A coroutine with a stack, an unused or a new one. NULL: see co_new(). */
+static struct co *allocate(void)
 {
-    struct co *co = spare;
+    struct co *co = unused;
     if (co != NULL) {
-        spare = co->next;
+        unused = co->next;
         return co;
     }
-    char *low = co_stack_new();
+    if (newest == &main_co) /* this is the first one */
+        co_stack_on_fault(report_overflow);
+    char *low = co_stack_new(CO_STACK_SIZE, CO_GUARD_SIZE);
     if (low == NULL)
         return NULL;
     co = (struct co *)(low + CO_STACK_SIZE) - 1;
@@ -231,14 +308,14 @@ static struct co *take(void)
 
 struct co *co_new(const char *name, void *(*run)(void *value))
 {
-    struct co *co = take();
+    struct co *co = allocate();
     if (co == NULL)
         return NULL;
     *co = (struct co){ .stack = co->stack, .older = co->older,
-                       .back = &main_co, .run = run };
+                       .resumer = &main_co, .run = run };
     snprintf(co->name, sizeof co->name, "%s", name);
-    co->stack.sp = co_frame(co->stack.low, (size_t)((char *)co -
-                            co->stack.low), enter);
+    size_t size = (size_t)((char *)co - co->stack.low); /* below the struct */
+    co->stack.sp = co_frame(co->stack.low, size, enter);
     return co;
 }
 
@@ -249,9 +326,13 @@ bool co_ended(const struct co *co)
 
 void co_free(struct co *co)
 {
-    if (co->spawned || co == current || (co->waits && !co_ended(co)))
-        misused(co);
-    give_back(co);
+    if (co->spawned)
+        abort_misuse("co_free", co, "was made by co_spawn()", "");
+    if (co == current)
+        abort_misuse("co_free", co, "is running", "");
+    if (co->waits && !co_ended(co))
+        abort_misuse("co_free", co, co->waits, co->waits_for);
+    recycle(co);
 }
 
 struct co *co_self(void)
@@ -264,7 +345,7 @@ const char *co_name(const struct co *co)
     return co->name;
 }
 
-/* --------------------------------------------------------------- by itself */
+/* ------------------------------------------------------------ by scheduler */
 
 struct co *co_spawn(const char *name, void *(*run)(void *arg), void *arg)
 {
@@ -274,34 +355,44 @@ struct co *co_spawn(const char *name, void *(*run)(void *arg), void *arg)
     co->spawned = true;
     co->value = arg;
     co->waits = "waits for its first turn";
-    push(&next_round, co);
+    co->waits_for = "";
+    enqueue(&next_round, co);
     return co;
 }
 
-/* Has nobody joined or detached it yet? Who does, has it freed, once. */
-static bool is_unclaimed(const struct co *co)
+/* Was CO spawned, and has no coroutine joined or detached it yet? */
+static bool is_joinable(const struct co *co)
 {
     return co->spawned && !co->detached && co->joiner == NULL;
 }
 
+static void require_joinable(const struct co *co, const char *call)
+{
+    if (!is_joinable(co))
+        abort_misuse(call, co, co->detached ? "is detached" :
+                     co->joiner != NULL ? "was joined before" :
+                     "was not made by co_spawn()", "");
+}
+
 void *co_join(struct co *co)
 {
-    if (!is_unclaimed(co) || co == current)
-        misused(co);
+    require_joinable(co, "co_join");
+    if (co == current)
+        abort_misuse("co_join", co, "is running", "");
     co->joiner = current;
     if (!co_ended(co))
         park("waits for the end of ", co->name);
-    give_back(co);
-    return co->value; /* nobody has taken its place yet */
+    recycle(co);
+    return co->value; /* freed, but no new coroutine has used it yet */
 }
 
 void co_join_all(void)
 {
     bool again = true;
-    while (again) { /* meanwhile, others may have come */
+    while (again) { /* others may have been spawned meanwhile */
         again = false;
         for (struct co *co = newest; co != NULL; co = co->older)
-            if (is_unclaimed(co) && co != current) {
+            if (is_joinable(co) && co != current) {
                 co_join(co);
                 again = true;
             }
@@ -310,39 +401,38 @@ void co_join_all(void)
 
 void co_detach(struct co *co)
 {
-    if (!is_unclaimed(co))
-        misused(co);
+    require_joinable(co, "co_detach");
     co->detached = true;
     if (co_ended(co))
-        give_back(co);
+        recycle(co);
 }
 
 void co_pause(void)
 {
-    push(&next_round, current);
+    enqueue(&next_round, current);
     park("waits for its turn", "");
 }
 
 void co_sleep(double seconds)
 {
-    double most = 1e9; /* 30 years; below 0: no time at all */
+    const double most = 1e9; /* 30 years */
     seconds = seconds > most ? most : seconds > 0 ? seconds : 0;
     current->wake_at = now_ns() + (int64_t)(1e9 * seconds);
     current->left = current->right = NULL;
-    sleepers = merge(sleepers, current);
+    sleepers = merge_heaps(sleepers, current);
     park("sleeps", "");
 }
 
 void co_wait(struct co_queue *queue)
 {
-    push(queue, current);
-    park("waits to be woken", "");
+    enqueue(queue, current);
+    park("waits in a queue", "");
 }
 
 bool co_wake(struct co_queue *queue)
 {
-    struct co *co = pop(queue);
+    struct co *co = dequeue(queue);
     if (co != NULL)
-        push(&next_round, co);
+        enqueue(&next_round, co);
     return co != NULL;
 }

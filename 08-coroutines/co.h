@@ -1,28 +1,38 @@
 /*
  * co: coroutines, functions that can stop in the middle and go on later.
  *
- * Each has a stack of its own, so it may stop anywhere, also deep inside of
- * calls. One runs at a time, in one thread, until it lets another one on:
+ * Each coroutine has its own stack, so it can stop anywhere, also inside
+ * nested calls. All of them run in one thread, one at a time. The running
+ * coroutine keeps the thread until it switches to another one:
  *
- *   by hand    co_new(), co_resume(), co_yield(), co_switch(): you say who
- *              (yield and greenlet of the notes);
- *   by itself  co_spawn(), co_join(), co_sleep(), co_recv() ...: whoever has
- *              to wait hands over to those that can go on (gevent).
+ *   by hand       co_new(), co_resume(), co_yield(), co_switch(): the program
+ *                 says which coroutine goes on (yield and greenlet in the
+ *                 notes);
+ *   by scheduler  co_spawn(), co_join(), co_sleep(), co_recv() ...: a
+ *                 coroutine that must wait lets the others go on (gevent).
  *
- * Both may be mixed: a generator may co_recv(), and then all of those who
- * wait for its next value wait too. The program itself, from main() on, is a
- * coroutine like the others, named "main"; when it returns, all is over.
+ * A program may use both. A coroutine that is resumed by hand may call
+ * co_recv(), too; then the coroutine that has resumed it also waits. The
+ * program itself, from main() on, is a coroutine named "main". When main()
+ * returns, the process ends, and all its coroutines with it.
  *
- * What it is not: for several threads (it belongs to the one that uses it),
- * and preemptive. A loop without end, or a call of the kernel that sleeps,
- * stops all coroutines. So does a lock of threads held across a switch.
+ * Limits. Only one thread may use this module. The scheduler never interrupts
+ * a coroutine (it is not preemptive): an endless loop, or a system call that
+ * sleeps, stops all coroutines. pthread_mutex_lock(3) makes the thread sleep,
+ * and for ever, if another coroutine has locked the mutex; see 08e. After
+ * fork(2), the child has a copy of each coroutine, and an epoll of its own.
  *
- * Mistakes in the use of it (to resume one that has ended, all waiting for
- * each other) end the program by abort(), with a line that names who.
+ * After a mistake of the program (it resumes a coroutine that has ended, say,
+ * or no coroutine can go on) the module prints a line with the coroutine's
+ * name and calls abort().
  *
- * Compile with -DCO_UCONTEXT for the switch of the C library in the place of
- * our own, -DCO_SAVE_FP for a floating-point state (rounding, traps) of each
- * coroutine's own, -DCO_POLL for poll() in the place of epoll.
+ * Link co.c, co-stack.c and co-swap.c; and co-io.c for the calls of the part
+ * "fds" below. Compile with
+ *
+ *   -DCO_UCONTEXT  to switch by the C library instead of our own code;
+ *   -DCO_SAVE_FP   to give each coroutine its own floating-point settings
+ *                  (rounding, exceptions);
+ *   -DCO_POLL      to wait for fds by poll() instead of epoll.
  */
 #ifndef CO_H
 #define CO_H
@@ -33,107 +43,146 @@
 #include <sys/types.h>
 
 enum {
-    CO_STACK_SIZE = 256 * 1024, /* bytes of each; costs what is touched */
-    CO_GUARD_SIZE = 128 * 1024, /* bytes below it that nobody may touch; a
-                                   frame larger than this could skip them */
+    CO_STACK_SIZE = 256 * 1024, /* bytes of address space for each coroutine;
+                                   only the pages in use take memory */
+    CO_GUARD_SIZE = 128 * 1024, /* bytes below a stack that are not memory: to
+                                   read or write there ends the program. (A
+                                   function with more bytes of variables than
+                                   this may miss them, and write below.) */
     CO_NAME_SIZE = 24,          /* bytes of a name, with its '\0' */
-    CO_MAX_FDS = 1024 * 1024,   /* fds from here on cannot be waited for */
+    CO_MAX_FDS = 1024 * 1024,   /* the module cannot wait for this fd, nor for
+                                   a higher one */
 };
 
 struct co; /* a coroutine */
 
 /* ----------------------------------------------------------------- by hand */
 
-/* A coroutine that will run run(VALUE), VALUE being what the first switch to
-   it carries; nothing runs yet. NAME is copied, cut if need be. NULL: no
-   memory, or no more mappings (errno ENOMEM; Linux lets a process have some
-   32,000 stacks, /proc/sys/vm/max_map_count). To be ended by co_free(). */
+/* Make a coroutine that will call run(VALUE); VALUE is what the first switch
+   to it passes. It does not run yet. NAME is copied; a name that is too long
+   is cut. Free the coroutine with co_free(). Returns NULL and sets errno to
+   ENOMEM if there is no memory, or if the process has too many mappings
+   (mmap(2)): each stack takes two, so Linux allows about 32,000 stacks
+   (/proc/sys/vm/max_map_count). */
 struct co *co_new(const char *name, void *(*run)(void *value));
 
-/* Let CO run until it yields or ends. VALUE becomes what its co_yield()
-   returns. Returns what it has yielded or, if now co_ended(), returned.
-   (Python: co.send(value), and next(co) for co_resume(co, NULL).) */
+/* Run CO until it yields or ends. CO's co_yield() returns VALUE. Returns what
+   CO has passed to co_yield() or, if co_ended(CO) now, returned from run().
+   (Python: co.send(value); for co_resume(co, NULL) next(co).) */
 void *co_resume(struct co *co, void *value);
 
-/* Let the one go on who has resumed us (main, where nobody has), and give it
-   VALUE. Returns the value of the co_resume() or co_switch() that lets us go
-   on. */
+/* Switch to the coroutine that has resumed this one (to main, if none has);
+   its co_resume() returns VALUE. Returns the value that the next co_resume()
+   or co_switch() to this coroutine passes. */
 void *co_yield(void *value);
 
-/* Let CO go on, whoever it is, but one that has ended or waits for something;
-   VALUE becomes what its co_yield(), co_resume() or co_switch() returns. Who
-   ends goes to where it would have yielded. Returns like co_yield().
-   (Python: co.switch(value) of a greenlet.) */
+/* Switch to CO, any coroutine that neither has ended nor waits for something.
+   Its co_yield(), co_resume() or co_switch() returns VALUE. Returns like
+   co_yield(). A coroutine of co_new() that ends switches like co_yield(): to
+   the one that has resumed it, or to main. (Python: co.switch(value) of a
+   greenlet.) */
 void *co_switch(struct co *co, void *value);
 
 /* Has CO returned from run()? */
 bool co_ended(const struct co *co);
 
-/* Free one of co_new() that has ended or yielded. What it has not done yet
-   it will not do. */
+/* Free CO, made by co_new(). It must neither run nor wait for something. If it
+   has not ended, the rest of its function never runs. */
 void co_free(struct co *co);
 
-struct co *co_self(void);                 /* the one that runs */
-const char *co_name(const struct co *co); /* valid as long as CO */
+struct co *co_self(void);                 /* the coroutine that runs */
+const char *co_name(const struct co *co); /* valid until CO is freed */
 
-/* --------------------------------------------------------------- by itself */
+/* ------------------------------------------------------------ by scheduler */
 
-/* A coroutine that runs run(ARG) as soon as others wait: at the next call
-   that may wait, not before. Returns NULL like co_new(). To be ended by
-   co_join(), co_join_all() or co_detach(). */
+/* Make a coroutine that calls run(ARG). It first runs when the coroutine that
+   runs now waits (or ends), not before. To free it, call co_join(),
+   co_join_all() or co_detach(). Returns NULL for the same reasons as
+   co_new(). */
 struct co *co_spawn(const char *name, void *(*run)(void *arg), void *arg);
 
-/* Wait until CO, of co_spawn(), has ended. Returns what run() has returned.
-   CO is freed, so only one may join it. */
+/* Wait until CO, made by co_spawn(), has ended. Returns what run() returned.
+   Frees CO, so only one coroutine may join it. */
 void *co_join(struct co *co);
 
-/* co_join() each one that has been spawned and not been joined or detached,
-   also those spawned meanwhile, but oneself. */
+/* Join every coroutine, other than this one, that was spawned and that no
+   coroutine has joined or detached; also those spawned while it waits. */
 void co_join_all(void);
 
-/* Nobody will join CO, it is freed when it ends; maybe it has. */
+/* Free CO when it ends, or now if it has ended. No coroutine may join it. */
 void co_detach(struct co *co);
 
-/* Let all others on who can go on, then go on. */
+/* Let every other coroutine that is ready run once, then go on. */
 void co_pause(void);
 
-/* Let others on for this many seconds at least, to the next millisecond; less
-   than 0 is 0, more than 1e9 (30 years) is that. */
+/* Wait for SECONDS at least, rounded up to the next millisecond; meanwhile the
+   others run. A negative number counts as 0, a number above 1e9 (30 years) as
+   1e9. */
 void co_sleep(double seconds);
 
-/* Those who wait for something that another coroutine will tell of, first
-   come, first served. All zero is an empty one, so static ones need no
-   initialisation. */
+/* A queue of coroutines that wait for the same event; the first to come is the
+   first to go on. Who learns of the event calls co_wake(). Initialise it with
+   zeros (a static one has them). */
 struct co_queue {
     struct co *first, *last;
 };
 
-/* Wait in QUEUE until somebody wakes us. */
+/* Wait in QUEUE until a co_wake() takes this coroutine from it. */
 void co_wait(struct co_queue *queue);
 
-/* Let the first one in QUEUE go on when we wait next. False: nobody waits. */
+/* Make the first coroutine of QUEUE ready: it goes on later, when this
+   coroutine waits. Returns false if the queue is empty. */
 bool co_wake(struct co_queue *queue);
 
-/* The system calls of these names (recv(2) ...), with the same arguments,
-   results and errno. Where they would sleep, only the coroutine does, so they
-   return neither EINTR nor, whatever the flags, EAGAIN. Several may wait for
-   one fd, to read and to write. More errors: EBADF: another coroutine has
-   called co_close() meanwhile, or the fd is not below CO_MAX_FDS. EMFILE,
-   ENFILE, ENOMEM, ENOSPC: the system has no room to watch one more fd
+/* The scheduler has one idle hook, a function that waits for events from
+   outside, such as fds that become readable. The scheduler calls it after
+   each round, that is, when every coroutine that was ready has had a turn.
+   HOOK calls co_wake() for each event that has come. If none has come, it
+   sleeps until one comes, but TIMEOUT milliseconds at most; 0: it does not
+   sleep; -1: there is no limit. Returns false if TIMEOUT is -1 and no
+   coroutine waits for an event from outside: then the scheduler reports a
+   deadlock. HOOK must not call a function that waits, such as co_wait() or
+   co_sleep(): it runs on the stack of the coroutine that happens to wait.
+   Without a hook the scheduler sleeps in nanosleep(2). (Here co-io.c sets the
+   hook when a coroutine first waits for an fd.) */
+void co_set_idle_hook(bool (*hook)(int timeout));
+
+/* --------------------------------------------------------------------- fds */
+
+/* These are the system calls of the same names (recv(2), send(2), accept(2),
+   connect(2), close(2)), with the same arguments, results and errno. But
+   where the system call would make the process sleep, only the coroutine
+   waits. It waits even if the fd is non-blocking; MSG_DONTWAIT alone keeps it
+   from waiting. So without that flag they fail neither with EAGAIN nor with
+   EINTR. Several coroutines may wait for the same fd, to read and to write.
+
+   These errors have other reasons, too. EBADF: another coroutine has called
+   co_close() meanwhile, or the fd is not below CO_MAX_FDS. EMFILE, ENFILE,
+   ENOMEM, ENOSPC: the kernel has no room to watch one more fd
    (epoll_create1(2), epoll_ctl(2)).
 
-   co_recv() waits first, then calls: a system call saved where messages are
-   awaited, and a turn for everybody where one client never stops sending.
-   co_send() calls first. Neither needs a non-blocking fd; co_accept() and
-   co_connect() make the fd that they are given non-blocking. co_accept()
-   does not tell of who has left before it was accepted. */
+   co_recv() first waits, then calls recv(). This saves a system call where
+   the message has not come yet, and one client that never stops sending
+   cannot keep the others from their turn. With MSG_WAITALL it waits until
+   SIZE bytes have come (not with MSG_PEEK). co_send() first calls send(), and
+   returns when the kernel has taken all bytes; after an error or a
+   co_close() it returns how many the kernel has taken, if any.
+
+   co_accept() makes the listener non-blocking. It skips a client that has
+   left before the server could accept it (ECONNABORTED). co_connect() leaves
+   the fd's flags as they were.
+
+   Two things differ from the system calls. The timeouts SO_RCVTIMEO and
+   SO_SNDTIMEO have no effect. co_connect() to a UNIX domain socket fails with
+   EAGAIN when the listener's backlog is full; connect() would wait. */
 ssize_t co_recv(int fd, void *buffer, size_t size, int flags);
 ssize_t co_send(int fd, const void *bytes, size_t size, int flags);
 int co_accept(int fd, struct sockaddr *address, socklen_t *size);
 int co_connect(int fd, const struct sockaddr *address, socklen_t size);
 
-/* close(2). An fd that one of the four has seen must be closed by this one:
-   who still waits for it is woken, and fails with EBADF. */
+/* Close an fd that one of the four calls above has used. (After a close(2) the
+   module would still believe that the kernel watches it.) A coroutine that
+   waits for the fd goes on, and its call fails with EBADF. */
 int co_close(int fd);
 
 #endif

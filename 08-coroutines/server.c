@@ -1,12 +1,15 @@
 /*
  * 08-coroutines: a coroutine for each client, all of them in one thread.
+ * (A coroutine is a function with a stack of its own. So it can stop in the
+ * middle and go on there later, and meanwhile the others run.)
  *
  *     make 08-coroutines                     watch it play a scene
  *     08-coroutines/server [-p PORT] [-q]    or run it by itself
  *
  * Look at serve_client(): it is lesson 01's, byte for byte. But its recv() is
- * co_recv(): where the process slept, now only this client's coroutine does,
- * and the others go on. All that is new is below it, and in co.c.
+ * co_recv(). In lesson 01 the process sleeps there; here only this client's
+ * coroutine waits, and the others go on. New are the four #defines, the
+ * functions from run_client() to wait_to_accept(), and the module, co.h.
  * The notes: 高并发的socket_server, put right.
  */
 #include "co.h"
@@ -32,8 +35,9 @@
 #define USAGE "usage: " LESSON "/server [-p PORT (9008; 0: any free)] " \
               "[-q (no log)]"
 
-/* The module's calls have the shape of the system's; here we take its names
-   away. (In Python: from gevent import socket.) */
+/* The module has a function like each of these system calls, co_accept() like
+   accept() and so on. From here on accept() means co_accept(). (In Python:
+   from gevent import socket.) */
 #define accept co_accept
 #define close co_close
 #define recv co_recv
@@ -43,14 +47,15 @@ enum {
     DEFAULT_PORT = 9008,
     BACKLOG = 4096, /* clients that may wait for accept(); the kernel has a
                        limit of its own, net.core.somaxconn on Linux */
-    BUFFER_SIZE = 3 * 1024, /* bytes: the most that one read takes. Each client
-                               has a buffer, on its stack: with all else that
-                               is there, one page, whatever it has sent */
-    MAX_FDS = CO_MAX_FDS,   /* nobody asks for more of them */
+    BUFFER_SIZE = 3 * 1024, /* bytes: the most that one recv() takes. Each
+                               client has a buffer on its coroutine's stack.
+                               With this size the stack uses one page */
+    MAX_FDS = CO_MAX_FDS,   /* the module cannot wait for a higher fd */
+    RETRY_MS = 10,          /* from a failed accept() to the next try */
 };
 
-static int clients;          /* there are now */
-static struct co_queue room; /* main waits here for one of them to leave */
+static int client_count;              /* clients that are connected now */
+static struct co_queue client_closed; /* main() waits here for a free fd */
 static bool quiet;
 
 /* A log line: its place in this file, and what happened there. */
@@ -58,10 +63,11 @@ static bool quiet;
     ((void)(quiet || printf("%s:%d: " format "\n", \
                             __FILE__, __LINE__, __VA_ARGS__)))
 
-/* SIGINT and SIGTERM. The kernel takes back all sockets and memory, so the
-   handler may interrupt anything; it calls only functions that are safe there
-   (signal-safety(7)). If the log is a full pipe that nobody reads, write()
-   would block: poll() tells, and the process ends without "bye". */
+/* SIGINT and SIGTERM. The kernel frees all sockets and memory when the process
+   ends, so the handler may interrupt anything; it calls only functions that
+   are safe in a handler (signal-safety(7)). If the log is a full pipe that
+   nobody reads, write() would block: then poll() returns 0, and the process
+   ends without "bye". */
 static void say_bye(int signal_number)
 {
     struct pollfd log = { .fd = STDOUT_FILENO, .events = POLLOUT };
@@ -81,7 +87,8 @@ static void open_standard_fds(void)
     close(fd);
 }
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -113,7 +120,8 @@ static void raise_fd_limit(void)
         limit.rlim_cur /= 2; /* macOS allows less than its hard limit */
 }
 
-/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
+/* a-z become A-Z. There is no "if" in it, so the compiler can change many
+   bytes at once: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -162,16 +170,17 @@ static void serve_client(int fd, const char *name)
     close(fd);
 }
 
-/* The coroutine of a client, which bears its name. */
+/* What a client's coroutine runs. The coroutine's name is the client's. */
 static void *run_client(void *fd)
 {
     serve_client((int)(intptr_t)fd, co_name(co_self()));
-    clients--;
-    co_wake(&room);
+    client_count--;
+    co_wake(&client_closed); /* if main() waits for a free fd: here is one */
     return NULL;
 }
 
-/* Nobody waits for its end, so it is on its own. */
+/* Start a coroutine that serves this client. No coroutine will join it, so it
+   is detached: when it ends, the module frees it. */
 static void start_client(int fd, const char *name)
 {
     struct co *co = co_spawn(name, run_client, (void *)(intptr_t)fd);
@@ -180,8 +189,21 @@ static void start_client(int fd, const char *name)
         close(fd);
         return;
     }
-    clients++;
+    client_count++;
     co_detach(co);
+}
+
+/* accept() failed, and errno says why. EMFILE: the process has no free fd. If
+   a client is connected, wait until one closes. In all other cases sleep for
+   RETRY_MS. Only main() waits here: the clients' coroutines go on. */
+static void wait_to_accept(void)
+{
+    int error = errno;
+    LOG("accept: %s", strerror(error));
+    if (error == EMFILE && client_count > 0)
+        co_wait(&client_closed);
+    else
+        co_sleep(RETRY_MS / 1e3);
 }
 
 /* An option's number, from LEAST to MOST. */
@@ -224,11 +246,7 @@ int main(int argc, char **argv)
         LOG("accept: waiting, fd %d", listener);
         int fd = accept(listener, (struct sockaddr *)&peer, &size);
         if (fd < 0) {
-            LOG("accept: %s", strerror(errno));
-            if (errno == EMFILE && clients > 0)
-                co_wait(&room);
-            else /* nothing tells when there is room: no spin */
-                co_sleep(0.01);
+            wait_to_accept();
             continue;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));

@@ -1,23 +1,24 @@
 /*
- * figure: draw a run (run.h) as text, in the way of the textbooks: the
- * application above, the kernel below, time to the right. page.h draws the
- * same as SVG.
+ * figure: what the two drawings of a timeline share: figure-text.h, for a
+ * terminal, and figure-svg.h, for a browser.
  */
 #ifndef FIGURE_H
 #define FIGURE_H
 
-#include <stdio.h>
-#include "run.h"
+#include "timeline.h"
+#include <stddef.h>
 
-/* A figure in UTF-8, WIDTH columns wide (at least 60); its right edge is TO ms
-   after the beginning. */
-void text_figure(FILE *out, const struct run *run, double to, int width,
-                 bool colours);
+enum { LABEL = 64 }; /* bytes of a label */
 
-/* The scale, to go above and below figures of that width. */
-void text_axis(FILE *out, double to, int width, bool colours);
+/* Write the call as it stands in a figure to LABEL bytes: "recv(3)", or only
+   "select" where there is more than one fd to name. */
+void call_label(const struct event *event, char *label);
 
-/* What the signs mean, for runs that have a message. */
-void text_legend(FILE *out, bool colours);
+/* How many bytes of TEXT go on a line of MOST bytes; lines break at spaces. */
+size_t line_length(const char *text, size_t most);
+
+/* The distance between two marks on a time axis of TO ms: 1, 2, 5, 10, 20 ...
+   or a part of it, so that there are at most ten marks. */
+double axis_step(double to);
 
 #endif

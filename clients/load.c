@@ -1,32 +1,37 @@
 /*
- * load: puts many clients on a server at 127.0.0.1 and checks every byte.
+ * load: put many clients on a server at 127.0.0.1 and check every byte.
  *
  *     clients/load -p PORT [-c CLIENTS] [-n MESSAGES] [-s BYTES] [-i IDLE]
  *                  [-t SECONDS] [-P PID] [--json] [-h]
  *
- *     -c  clients at work (100)          -n  messages of each (100)
+ *     -c  clients that send (100)        -n  messages of each client (100)
  *     -s  bytes of a message (64)        -i  idle connections beside them (0)
- *     -t  give up when nothing has moved for so many seconds (10)
- *     -P  the server's process id, to add the CPU time it took
+ *     -t  stop when no byte has moved for so many seconds (10)
+ *     -P  the server's process id, to print its CPU time
  *
- * Each client sends a message, reads until its answer is whole, sends the
- * next, and closes after its last; the idle ones stay until the end. Then
+ * Each client sends a message, reads until the answer is complete, sends the
+ * next, and closes after its last answer; the idle connections stay open until
+ * the end. Then load prints
  *
  *     100 clients x 100 messages x 64 bytes: 10000 answers, 0 errors in 0.05 s
  *     201477 answers/s   12.9 MB/s   latency p50 0.406 ms  p99 ...  max ...
  *     server's CPU time: 4.82 us per message      (of PID, not its children)
  *
- * MB: 10^6 bytes of answers. Latency: from a message's first send() to the
- * last byte of its answer, to about 3%. An error is a client at fault, at
- * work or idle; the first of each kind is told on stderr.
- * --json: one object on one line: clients, messages, bytes, idle (as asked
- * for), answers, errors, seconds, answers_per_second, mb_per_second, p50_ms,
- * p99_ms, max_ms, server_cpu_us_per_message (null: not known).
- * Exit: 0 every byte came right, 1 it did not, 2 wrong usage, 130 Ctrl-C.
+ * MB: 10^6 bytes of answers. Latency: from the first send() of a message to
+ * the last byte of its answer, to about 3%. Errors: clients for which a call
+ * failed or an answer was wrong, the idle ones too; standard error describes
+ * the first error of each kind.
+ * --json: one object on one line: clients, messages, bytes, idle (the
+ * options), answers, errors, seconds, answers_per_second, mb_per_second,
+ * p50_ms, p99_ms, max_ms, server_cpu_us_per_message (null: not known).
+ * Exit status: 0 every byte was right, 1 an error, 2 wrong usage, 130 Ctrl-C.
  *
- * Look at take_turn(): a client reads and writes by turns, so that a message
- * may be larger than all the buffers between it and the server.
+ * Look at on_ready(): a client reads and sends in turn, so a message may be
+ * larger than all the buffers between the client and the server.
  */
+#include "load-latency.h"
+#include "load-report.h"
+#include "load-stream.h"
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <err.h>
@@ -40,7 +45,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,66 +61,50 @@
     " [-h]"
 
 enum {
-    PERIOD = 65537,      /* bytes of the pattern: a prime just above 64 KiB */
-    PHASE = 12347,       /* bytes of it from one client's start to the next */
-    MAX_CLIENTS = 65535, /* a local port each; untouched, they cost nothing */
+    MAX_CLIENTS = 65535, /* each needs a port of its own */
     MAX_SIZE = 1 << 30,  /* bytes of a message */
-    CONNECTING = 128,    /* at once: many a backlog is no longer */
-    SPARE_FDS = 16,      /* stdin, stdout, stderr and what else we inherit */
-    TICK_MS = 100,       /* the longest sleep, and the bar's pace */
-    STEP_BITS = 5,       /* of the histogram: ... */
-    STEPS = 1 << STEP_BITS, /* ... 32 buckets for each power of two: 3% */
+    CONNECTING = 128,    /* at once: a server's backlog may be no longer */
+    SPARE_FDS = 16,      /* for standard input ... and fds we inherit */
+    TICK_MS = 100,       /* the longest sleep, and the pace of the bar */
 };
 
-/* The stream of a client, in bytes: got <= sent <= end. */
+/* What a client has sent and received, in bytes: received <= sent <= end. */
 struct client {
     int number;      /* from 1 on; the idle ones come last */
     int fd;
     bool connected;
     long long sent;
-    long long got;
-    long long end;   /* of the message under way */
-    long long total; /* of all its messages; 0: it is an idle one */
-    long long began; /* ns: when the message under way set out */
+    long long received;
+    long long end;   /* of the current message */
+    long long total; /* of all messages; 0: an idle client */
+    long long start; /* ns: when it began to send the current message */
 };
 
-enum fault { REFUSED, RESET, CLOSED, WRONG, UNASKED, OTHER, FAULTS };
+enum error_kind { REFUSED, RESET, CLOSED, WRONG, TOO_MUCH, OTHER, KINDS };
 
 static struct {
     int port, clients, messages, size, idle, seconds, pid;
     bool json;
 } options = { .clients = 100, .messages = 100, .size = 64, .seconds = 10 };
 
-static struct client clients[MAX_CLIENTS]; /* at work, without gaps, and ... */
-static struct pollfd polls[MAX_CLIENTS];   /* ... what each one waits for */
-static int active;                         /* entries of both */
-static int connecting;                     /* of these */
+static struct client clients[MAX_CLIENTS]; /* the active ones, no gaps, and */
+static struct pollfd polls[MAX_CLIENTS];   /* what each of them waits for */
+static int n_active;                       /* entries of both */
+static int n_connecting;                   /* of these */
 static struct client idle[MAX_CLIENTS];
-static int idlers;
-static bool reached; /* the server, by anyone */
+static int n_idle;
+static bool reached; /* a connect() has succeeded */
 
 static long long start; /* ns */
-static long long answers;
-static long long answered_bytes;
-static long long errors;
-static long long latencies[64 * STEPS]; /* how many answers took so long */
-static long long longest;               /* ns */
+static long long answers, answered_bytes, errors;
 
-static volatile sig_atomic_t interrupted; /* by this signal, or 0 */
+static volatile sig_atomic_t interrupted; /* by this signal; 0: by none */
 static bool shows_bar;
 
-/* Every client sends slices of one pattern, each from a place of its own. As
-   the period is a prime, no message is like the one before: bytes that are
-   lost, doubled, swapped or another client's do not pass for the right ones,
-   and no message has to be kept. Both tables hold the pattern twice, so that
-   no slice has to wrap. */
-static char pattern[2 * PERIOD];
-static char expected[2 * PERIOD]; /* the same, upper-cased */
-
-static void interrupt(int signal_number)
+static void on_signal(int number)
 {
-    interrupted = signal_number;
-    signal(signal_number, SIG_DFL); /* the second one ends us anyhow */
+    interrupted = number;
+    signal(number, SIG_DFL); /* a second one ends load at once */
 }
 
 static long long now(void) /* ns */
@@ -126,56 +114,7 @@ static long long now(void) /* ns */
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* a-z become A-Z, every other byte stays. There is no if in the loop, so the
-   compiler can work on 16 bytes at once instead of guessing at each. (Inlined
-   into main(), which runs but once, gcc does not take that trouble.) */
-static __attribute__((noinline)) void upper(char *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
-}
-
-static void make_pattern(void)
-{
-    uint32_t x = 2463534242; /* Marsaglia's xorshift: the same in each run */
-    for (int i = 0; i < PERIOD; i++) {
-        x ^= x << 13;
-        x ^= x >> 17;
-        x ^= x << 5;
-        pattern[i] = pattern[i + PERIOD] = (char)(x >> 24);
-    }
-    memcpy(expected, pattern, sizeof expected);
-    upper(expected, sizeof expected);
-}
-
-/* Where in the tables this byte of the client's stream is. */
-static size_t place(const struct client *c, long long offset)
-{
-    return (size_t)((c->number * (long long)PHASE + offset) % PERIOD);
-}
-
-/* A log-linear histogram: small, and as exact for 10 us as for 10 s. */
-static void record(long long ns)
-{
-    int exponent = 63 - __builtin_clzll((unsigned long long)ns | 1);
-    int shift = exponent > STEP_BITS ? exponent - STEP_BITS : 0;
-    latencies[shift * STEPS + (int)(ns >> shift)]++;
-    longest = ns > longest ? ns : longest;
-}
-
-/* The latency, in ms, that this share of the answers did not exceed. */
-static double percentile(double share)
-{
-    int b = 0;
-    double rank = share * (double)answers;
-    for (long long n = latencies[0]; (double)n < rank; n += latencies[b])
-        b++;
-    int shift = b < 2 * STEPS ? 0 : b / STEPS - 1;
-    long long middle = (2LL * (b - shift * STEPS) + 1) << shift >> 1;
-    return (double)(middle < longest ? middle : longest) / 1e6;
-}
-
-/* Seconds of CPU the server has used, in all its threads; -1: not known. */
+/* Seconds of CPU time that the server's threads have used; -1: not known. */
 static double server_cpu(void)
 {
 #if defined _POSIX_CPUTIME && _POSIX_CPUTIME >= 0 /* macOS lacks it */
@@ -188,13 +127,16 @@ static double server_cpu(void)
     return -1;
 }
 
+/* ------------------------------------------------- the bar, the errors */
+
 static void clear_bar(void)
 {
     if (shows_bar)
         fputs("\r\033[K", stderr);
 }
 
-/* A narrow terminal cuts the line off: one that wraps could not be redrawn. */
+/* The line is cut off where the terminal ends: if it wrapped, we could not
+   draw it again in its place. */
 static void draw_bar(long long time)
 {
     static const char full[] = "########################################";
@@ -215,17 +157,18 @@ static void draw_bar(long long time)
     fprintf(stderr, "\r%.*s\033[K", columns - 1, line);
 }
 
-/* A client's fault counts; the first of its kind is told, with the name that
-   the server's log has for the client. Always false: this client is over. */
+/* Count an error of this client. Describe the first error of its kind; the
+   client's address is that in the server's log. Returns false: the client has
+   to be closed. */
 __attribute__((format(printf, 3, 4)))
-static bool fault(const struct client *c, enum fault kind,
-                  const char *format, ...)
+static bool handle_error(const struct client *c, enum error_kind kind,
+                         const char *format, ...)
 {
-    static bool told[FAULTS];
+    static bool described[KINDS];
     errors++;
-    if (told[kind])
+    if (described[kind])
         return false;
-    told[kind] = true;
+    described[kind] = true;
 
     struct sockaddr_in address = { .sin_port = 0 };
     socklen_t size = sizeof address;
@@ -241,28 +184,27 @@ static bool fault(const struct client *c, enum fault kind,
     return false;
 }
 
-/* A call failed, and not only for now. Where nobody ever reached the server,
-   there is no use in going on. */
-static bool call_failed(const struct client *c, const char *call)
+/* The same for a call that has failed with errno. If no client has reached the
+   server yet, none will: end the program. */
+static bool handle_call_error(const struct client *c, const char *call)
 {
-    enum fault kind = errno == ECONNREFUSED ? REFUSED
-                    : errno == ECONNRESET ? RESET
-                    : errno == EPIPE ? CLOSED : OTHER;
+    enum error_kind kind = errno == ECONNREFUSED ? REFUSED
+                         : errno == ECONNRESET ? RESET
+                         : errno == EPIPE ? CLOSED : OTHER;
     if (kind == REFUSED && !reached) {
         clear_bar();
         errx(1, "127.0.0.1:%d: %s; is the server running?", options.port,
              strerror(errno));
     }
-    return fault(c, kind, "%s: %s", call, strerror(errno));
+    return handle_error(c, kind, "%s: %s", call, strerror(errno));
 }
 
-static bool not_now(void)
-{
-    return errno == EAGAIN || errno == EINTR;
-}
+/* ---------------------------------------------------------- one client */
 
-/* A new client sets out for the server; in its first turn it has arrived. */
-static void set_out(int number, long long total)
+/* Begin to connect a new client. finish_connect() comes when its socket is
+   writable, also after EINTR: connect(2) must not be called again, the kernel
+   goes on with it (UNP 5.9). */
+static void start_connect(int number, long long total)
 {
     struct sockaddr_in server = {
         .sin_family = AF_INET,
@@ -272,34 +214,39 @@ static void set_out(int number, long long total)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     struct client c = { .number = number, .fd = fd, .total = total };
     if (fd < 0) {
-        call_failed(&c, "socket");
+        handle_call_error(&c, "socket");
         return;
     }
     fcntl(fd, F_SETFL, O_NONBLOCK);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
     if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 &&
-        errno != EINPROGRESS) {
-        call_failed(&c, "connect");
+        errno != EINPROGRESS && errno != EINTR) {
+        handle_call_error(&c, "connect");
         close(fd);
         return;
     }
-    clients[active] = c;
-    polls[active++] = (struct pollfd){ .fd = fd, .events = POLLOUT };
-    connecting++;
+    clients[n_active] = c;
+    polls[n_active++] = (struct pollfd){ .fd = fd, .events = POLLOUT };
+    n_connecting++;
 }
 
-/* The connect is over, well or not. */
-static bool arrive(struct client *c)
+/* False: the connection has failed. */
+static bool finish_connect(struct client *c)
 {
     int error = 0;
     socklen_t size = sizeof error;
-    connecting--;
+    n_connecting--;
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if ((errno = error) != 0)
-        return call_failed(c, "connect");
+        return handle_call_error(c, "connect");
     c->connected = reached = true;
     c->end = options.size;
     return true;
+}
+
+static bool is_temporary(int error)
+{
+    return error == EAGAIN || error == EINTR;
 }
 
 static bool wants_to_send(const struct client *c)
@@ -307,105 +254,110 @@ static bool wants_to_send(const struct client *c)
     return c->sent < c->end;
 }
 
-static bool send_more(struct client *c)
+/* Send once. False: the client has to be closed. */
+static bool send_bytes(struct client *c)
 {
     long long rest = c->end - c->sent;
     if (rest == options.size)
-        c->began = now();
-    ssize_t n = send(c->fd, pattern + place(c, c->sent),
+        c->start = now();
+    ssize_t n = send(c->fd, stream_bytes(c->number, c->sent),
                      (size_t)(rest < PERIOD ? rest : PERIOD), 0);
     if (n < 0)
-        return not_now() || call_failed(c, "send");
+        return is_temporary(errno) || handle_call_error(c, "send");
     c->sent += n;
     return true;
 }
 
-/* Are these the bytes that the client is owed next, and no more? */
+/* Are these bytes the next part of the answer, and no more than that? */
 static bool check(const struct client *c, const char *bytes, long long length)
 {
-    const char *wanted = expected + place(c, c->got);
-    long long owed = c->sent - c->got;
-    if (memcmp(bytes, wanted, (size_t)(length < owed ? length : owed)) != 0) {
+    const char *right = stream_answer(c->number, c->received);
+    long long missing = c->sent - c->received;
+    long long common = length < missing ? length : missing;
+    if (memcmp(bytes, right, (size_t)common) != 0) {
         int i = 0;
-        while (bytes[i] == wanted[i])
+        while (bytes[i] == right[i])
             i++;
-        int want = (unsigned char)wanted[i], got = (unsigned char)bytes[i];
-        return fault(c, WRONG, "byte %lld of its stream: wanted 0x%02x '%c', "
-                     "got 0x%02x '%c'", c->got + i,
-                     want, isprint(want) ? want : '.',
-                     got, isprint(got) ? got : '.');
+        int want = (unsigned char)right[i], got = (unsigned char)bytes[i];
+        return handle_error(c, WRONG, "byte %lld of its stream: wanted 0x%02x "
+                            "'%c', got 0x%02x '%c'", c->received + i,
+                            want, isprint(want) ? want : '.',
+                            got, isprint(got) ? got : '.');
     }
-    return length <= owed ||
-           fault(c, UNASKED, "sent %lld bytes, but got %lld back", c->sent,
-                 c->got + length);
+    return length <= missing ||
+           handle_error(c, TOO_MUCH, "sent %lld bytes, but received %lld",
+                        c->sent, c->received + length);
 }
 
-/* Reads once. False: the client is over, be it with its last answer. What a
-   server might send after that is not waited for. */
+/* Read once. False: the client has to be closed, after an error or its last
+   answer. It does not wait for what a server might send after that. */
 static bool receive(struct client *c)
 {
-    static char buffer[PERIOD]; /* room to spare: it shows what is too much */
+    static char buffer[PERIOD]; /* has room for more than the answer, too */
     ssize_t n = recv(c->fd, buffer, sizeof buffer, 0);
     if (n < 0)
-        return not_now() || call_failed(c, "recv");
+        return is_temporary(errno) || handle_call_error(c, "recv");
     if (n == 0)
-        return fault(c, CLOSED, "the server closed after %lld bytes of %lld",
-                     c->got, c->total);
+        return handle_error(c, CLOSED, "the server closed after %lld bytes "
+                            "of %lld", c->received, c->total);
     if (!check(c, buffer, n))
         return false;
-    c->got += n;
+    c->received += n;
     answered_bytes += n;
-    if (c->got < c->end)
+    if (c->received < c->end)
         return true;
-    record(now() - c->began);
+    latency_add(now() - c->start);
     answers++;
     c->end += options.size;
-    return c->got < c->total;
+    return c->received < c->total;
 }
 
-/* One turn of a client that poll() found ready. False: it is over, as an idle
-   one is once it is connected. With an answer whole nothing is under way, so
-   the next message goes at once, without a look whether there is room: one
-   recv(), one send() and a share in a poll() is all that a message costs. */
-static bool take_turn(struct client *c, short ready)
+/* poll() has found this client ready. False: it has to be closed, or it is an
+   idle one and now connected. When an answer is complete the socket has room,
+   so the client sends its next message at once. A message then costs one
+   recv(), one send() and a share of a poll(). */
+static bool on_ready(struct client *c, short ready)
 {
-    if (!c->connected && (!arrive(c) || c->total == 0))
+    if (!c->connected && (!finish_connect(c) || c->total == 0))
         return false;
     if ((ready & ~POLLOUT) && !receive(c))
         return false;
-    bool room = (ready & POLLOUT) || c->sent == c->got;
-    return !(wants_to_send(c) && room) || send_more(c);
+    bool has_room = (ready & POLLOUT) || c->sent == c->received;
+    return !(wants_to_send(c) && has_room) || send_bytes(c);
 }
 
-/* Closes those that are over, but keeps the idle ones. The last of the active
-   takes the free place. */
-static void leave(int i)
+/* --------------------------------------------------------- all clients */
+
+/* Close the client, or keep it if it is an idle one. The last active client
+   takes its place. */
+static void end_client(int i)
 {
     if (clients[i].connected && clients[i].total == 0)
-        idle[idlers++] = clients[i];
+        idle[n_idle++] = clients[i];
     else
         close(clients[i].fd);
-    active--;
-    clients[i] = clients[active];
-    polls[i] = polls[active];
+    n_active--;
+    clients[i] = clients[n_active];
+    polls[i] = polls[n_active];
 }
 
-/* From the back: so one who takes a leaver's place has had its turn. */
-static void take_turns(int ready)
+/* From the last to the first: a client that moves into a gap has been served
+   in this round already. */
+static void serve_ready(int ready)
 {
-    for (int i = active - 1; ready > 0 && i >= 0; i--) {
+    for (int i = n_active - 1; ready > 0 && i >= 0; i--) {
         if (polls[i].revents == 0)
             continue;
         ready--;
-        if (take_turn(&clients[i], polls[i].revents))
+        if (on_ready(&clients[i], polls[i].revents))
             polls[i].events = wants_to_send(&clients[i]) ? POLLIN | POLLOUT
                                                          : POLLIN;
         else
-            leave(i);
+            end_client(i);
     }
 }
 
-static void give_up(int waiting)
+static void handle_timeout(int waiting)
 {
     errors += waiting;
     clear_bar();
@@ -413,70 +365,32 @@ static void give_up(int waiting)
           waiting);
 }
 
-/* Clients from this number to that one do all they have to do. No sleep takes
-   longer than a tick: for the bar, and for a Ctrl-C just before the sleep. */
-static void run(int number, int last, long long total)
+/* Run the clients with the numbers FIRST to LAST until all have ended. No
+   sleep is longer than a tick, so that the bar moves, and so that we see a
+   signal which came just before the sleep. */
+static void run_clients(int first, int last, long long total)
 {
+    int next = first;
     long long moved = start = now();
-    while ((number <= last || active > 0) && !interrupted) {
-        while (number <= last && connecting < CONNECTING)
-            set_out(number++, total);
-        int ready = poll(polls, (nfds_t)active, TICK_MS);
+    while ((next <= last || n_active > 0) && !interrupted) {
+        while (next <= last && n_connecting < CONNECTING)
+            start_connect(next++, total);
+        int ready = poll(polls, (nfds_t)n_active, TICK_MS);
         if (ready < 0 && errno != EINTR)
             err(1, "poll");
-        take_turns(ready);
+        serve_ready(ready);
         long long time = now();
         draw_bar(time);
         if (ready > 0)
             moved = time;
         else if (time - moved >= options.seconds * 1000000000LL) {
-            give_up(active + last + 1 - number);
+            handle_timeout(n_active + last + 1 - next);
             return;
         }
     }
 }
 
-/* Digits after the point, so that three count: 0.042, 1.92, 45.6, 5963. */
-static int digits(double x)
-{
-    return x < 1 ? 3 : x < 10 ? 2 : x < 100 ? 1 : 0;
-}
-
-static void report(double seconds, double cpu)
-{
-    double p50 = percentile(0.50), p99 = percentile(0.99);
-    double max = (double)longest / 1e6;
-    double mb = (double)answered_bytes / 1e6 / seconds;
-
-    printf("%d clients x %d messages x %d bytes", options.clients,
-           options.messages, options.size);
-    if (options.idle > 0)
-        printf(" beside %d idle", options.idle);
-    printf(": %lld answers, %lld errors in %.2f s\n", answers, errors,
-           seconds);
-    printf("%.0f answers/s   %.*f MB/s   latency p50 %.*f ms  p99 %.*f ms  "
-           "max %.*f ms\n", (double)answers / seconds, digits(mb), mb,
-           digits(p50), p50, digits(p99), p99, digits(max), max);
-    if (cpu >= 0)
-        printf("server's CPU time: %.*f us per message\n", digits(cpu), cpu);
-    else if (options.pid > 0)
-        printf("server's CPU time: not known (no answers, no process %d, or "
-               "a system that cannot tell)\n", options.pid);
-}
-
-static void report_json(double seconds, double cpu)
-{
-    printf("{\"clients\": %d, \"messages\": %d, \"bytes\": %d, \"idle\": %d, "
-           "\"answers\": %lld, \"errors\": %lld, \"seconds\": %.6f, "
-           "\"answers_per_second\": %.1f, \"mb_per_second\": %.3f, "
-           "\"p50_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.4f, "
-           "\"server_cpu_us_per_message\": ",
-           options.clients, options.messages, options.size, options.idle,
-           answers, errors, seconds, (double)answers / seconds,
-           (double)answered_bytes / 1e6 / seconds, percentile(0.50),
-           percentile(0.99), (double)longest / 1e6);
-    printf(cpu < 0 ? "null}\n" : "%.3f}\n", cpu);
-}
+/* --------------------------------------------------------- the options */
 
 /* All clients may be connected at the same time. */
 static void raise_fd_limit_to(int needed)
@@ -491,13 +405,15 @@ static void raise_fd_limit_to(int needed)
              "(ulimit -Hn)", needed, (long long)limit.rlim_max);
 }
 
-/* optarg as a number in these bounds. */
-static int option_number(int option, int least, int most)
+/* The option's number; anything but digits, or a number out of these bounds,
+   ends the program. */
+static int parse_number(int option, const char *text, int least, int most)
 {
     char *end;
-    long n = strtol(optarg, &end, 10);
-    if (end == optarg || *end != '\0' || n < least || n > most)
-        errx(2, "-%c: '%s' is not a number from %d to %d\n%s", option, optarg,
+    long n = strtol(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end != '\0' || n < least ||
+        n > most)
+        errx(2, "-%c: '%s' is not a number from %d to %d\n%s", option, text,
              least, most, USAGE);
     return (int)n;
 }
@@ -511,48 +427,64 @@ static void read_options(int argc, char **argv)
     int o;
     while ((o = getopt_long(argc, argv, "p:c:n:s:i:t:P:h", words, NULL)) != -1)
         switch (o) {
-        case 'p': options.port = option_number(o, 1, 65535); break;
-        case 'c': options.clients = option_number(o, 1, MAX_CLIENTS); break;
-        case 'n': options.messages = option_number(o, 1, INT_MAX); break;
-        case 's': options.size = option_number(o, 1, MAX_SIZE); break;
-        case 'i': options.idle = option_number(o, 0, MAX_CLIENTS); break;
-        case 't': options.seconds = option_number(o, 1, INT_MAX); break;
-        case 'P': options.pid = option_number(o, 1, INT_MAX); break;
+        case 'p': options.port = parse_number(o, optarg, 1, 65535); break;
+        case 'c': options.clients = parse_number(o, optarg, 1, MAX_CLIENTS);
+                  break;
+        case 'n': options.messages = parse_number(o, optarg, 1, INT_MAX);
+                  break;
+        case 's': options.size = parse_number(o, optarg, 1, MAX_SIZE); break;
+        case 'i': options.idle = parse_number(o, optarg, 0, MAX_CLIENTS);
+                  break;
+        case 't': options.seconds = parse_number(o, optarg, 1, INT_MAX); break;
+        case 'P': options.pid = parse_number(o, optarg, 1, INT_MAX); break;
         case 'j': options.json = true; break;
         case 'h': puts(USAGE); exit(0);
         default: errx(2, USAGE);
         }
     if (optind < argc)
-        errx(2, "'%s' is not an option\n" USAGE, argv[optind]);
+        errx(2, "unexpected argument '%s'\n" USAGE, argv[optind]);
     if (options.port == 0)
         errx(2, "-p PORT is missing\n" USAGE);
+}
+
+/* CPU: seconds that the server has used; below 0: not known. */
+static void print_result(double seconds, double cpu)
+{
+    struct result result = {
+        .clients = options.clients, .messages = options.messages,
+        .size = options.size, .idle = options.idle, .pid = options.pid,
+        .answers = answers, .errors = errors,
+        .answered_bytes = answered_bytes, .seconds = seconds,
+        .server_cpu = cpu < 0 || answers == 0 ? -1 : cpu * 1e6 /
+                                                     (double)answers,
+    };
+    (options.json ? print_json : print_text)(&result);
+    if (fflush(stdout) != 0)
+        err(1, "stdout");
 }
 
 int main(int argc, char **argv)
 {
     read_options(argc, argv);
     raise_fd_limit_to(options.clients + options.idle + SPARE_FDS);
-    make_pattern();
+    stream_init();
     shows_bar = isatty(STDERR_FILENO) && !options.json;
-    signal(SIGPIPE, SIG_IGN); /* a server that leaves is a fault, not ours */
-    signal(SIGINT, interrupt);
-    signal(SIGTERM, interrupt);
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
 
-    run(options.clients + 1, options.clients + options.idle, 0);
+    run_clients(options.clients + 1, options.clients + options.idle, 0);
     double cpu = server_cpu();
     if (errors == 0)
-        run(1, options.clients, (long long)options.messages * options.size);
+        run_clients(1, options.clients,
+                    (long long)options.messages * options.size);
     double seconds = (double)(now() - start) / 1e9;
-    double cpu_used = server_cpu() - cpu;
+    cpu = cpu < 0 ? -1 : server_cpu() - cpu;
 
-    for (int i = 0; i < idlers && !interrupted; i++)
-        receive(&idle[i]); /* neither a byte nor an end may have come */
+    for (int i = 0; i < n_idle && !interrupted; i++)
+        receive(&idle[i]); /* EAGAIN is right: they get no byte, and no end */
 
     clear_bar();
-    bool known = cpu >= 0 && cpu_used >= 0 && answers > 0;
-    cpu = known ? cpu_used * 1e6 / (double)answers : -1;
-    (options.json ? report_json : report)(seconds, cpu);
-    if (fflush(stdout) != 0)
-        err(1, "stdout");
+    print_result(seconds, cpu);
     return interrupted ? 128 + interrupted : errors > 0;
 }

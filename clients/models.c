@@ -1,17 +1,25 @@
 /*
- * models: run one task in the six I/O models, and draw each as it ran.
+ * models: run one task in six I/O models, and draw what each run did.
  *
  *     make models
  *
- * The six are steps of the lessons: a message comes late on one socket, while
- * requests come on another. Each runs by itself under trace() (trace.h), and
- * is drawn: here, by figure.h, and in build/models.svg, by page.h, for a
- * browser or a slide. Look at who sleeps until the message comes, and what
- * else gets done meanwhile. Every number is that of this run.
+ * The six programs are steps of the lessons: a message comes late on one
+ * socket, while requests come on another. Each program runs by itself under
+ * trace() (trace.h). Its figure is drawn here as text (figure-text.h), and on
+ * the page build/models.svg (figure-svg.h), for a browser or a slide. Compare
+ * which call sleeps until the message comes, and what the program does
+ * meanwhile. Every number comes from this run.
  *
- * Exit status: 0; 1: a program is missing, or has failed (the others are
- * drawn); 77: the system does not let us trace. The notes: 五种模型的比较.
+ * Exit status: 0; 1: a program is missing or failed (the others are drawn);
+ * 77: the system does not allow tracing; 2: wrong usage. The notes:
+ * 五种模型的比较.
  */
+#include "figure-svg.h"
+#include "figure-text.h"
+#include "figure.h"
+#include "svg.h"
+#include "timeline.h"
+#include "trace.h"
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,19 +30,19 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-#include "figure.h"
-#include "page.h"
 
 enum {
-    NOT_ALLOWED = 77, /* exit status, as test suites have it: skip */
-    NARROWEST = 80, WIDEST = 200, /* columns */
-    STEP = 50,        /* ms: the scale ends at a multiple of it */
-    MOST_SLEEPS = 8,  /* rows of a model in the table */
+    NOT_ALLOWED = 77, /* exit status; test suites take it for "skip" */
+    NARROWEST = 80,   /* columns, even on a narrower terminal */
+    WIDEST = 200,     /* columns, even on a wider one */
+    AXIS_STEP = 50,   /* ms: the time axis ends at a multiple of it */
+    MOST_SLEEPS = 8,  /* a model has at most so many rows in the table */
+    FDS = 1024,       /* a program inherits none from 3 to this one */
 };
 
 static struct model {
-    const char *name, *program, *part;
-    struct run run;
+    const char *name, *program, *part; /* part: its argument, or NULL */
+    struct timeline timeline;
 } models[] = {
     { .name = "1 blocking", .program = "01-blocking/steps/01h-late" },
     { .name = "2 non-blocking", .program = "02-nonblocking/steps/02g-late" },
@@ -49,126 +57,136 @@ static struct model {
 };
 enum { MODELS = sizeof models / sizeof *models };
 
-static struct run *running;
-static char ending[TEXT]; /* of the program that runs: "exit 0" */
+/* For on_event(): the timeline of the program that runs, and its end. */
+static struct timeline *current;
+static char exit_status[TEXT]; /* "exit 0" */
 
-/* ----------------------------------------------------------- the runs */
+/* ------------------------------------------------------------ the runs */
 
-static void tell(const struct event *e)
+static void on_event(const struct event *e)
 {
-    if (e->what == END && e->pid == running->pid && e->tid == e->pid)
-        snprintf(ending, sizeof ending, "%s", e->asked);
-    keep(running, e);
+    if (e->kind == THREAD_ENDS && e->pid == current->pid && e->tid == e->pid)
+        snprintf(exit_status, sizeof exit_status, "%s", e->detail);
+    timeline_add(current, e);
 }
 
-/* In the child: become the program, whose complaints go to COMPLAINTS. */
-static _Noreturn void become(const struct model *m, int gate, int complaints)
+/* In the child: become the program. Its error messages go to ERRORS. */
+static _Noreturn void exec_program(const struct model *m, int gate, int errors)
 {
-    int nothing = open("/dev/null", O_RDWR);
-    dup2(nothing, 0);
-    dup2(nothing, 1);
-    dup2(complaints, 2);
-    close(nothing);
-    close(complaints);
-    if (trace_gate(gate) < 0)
-        _exit(NOT_ALLOWED);
+    int null = open("/dev/null", O_RDWR);
     sigset_t none;
+    dup2(null, 0);
+    dup2(null, 1);
+    dup2(errors, 2);
+    if (wait_for_tracer(gate) < 0)
+        _exit(NOT_ALLOWED);
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL); /* whatever trace() has blocked */
-    for (int fd = 3; fd < 1024; fd++)
-        close(fd); /* so that its own have the same numbers each time */
+    sigprocmask(SIG_SETMASK, &none, NULL); /* trace() has blocked SIGALRM */
+    for (int fd = 3; fd < FDS; fd++)
+        close(fd); /* so that its sockets have the same fds in each run */
     execl(m->program, m->program, m->part, NULL);
     warn("%s", m->program);
     _exit(127);
 }
 
-/* Its first line of complaint, or how it has ended. */
-static void why(struct run *run, int complaints)
+/* Start the program and trace it to its end. Its error messages are in the
+   pipe that this returns. */
+static int trace_program(const struct model *m)
 {
-    ssize_t n = read(complaints, run->trouble, sizeof run->trouble - 1);
-    run->trouble[n > 0 ? n : 0] = '\0';
-    run->trouble[strcspn(run->trouble, "\n")] = '\0';
-    if (run->trouble[0] == '\0')
-        snprintf(run->trouble, sizeof run->trouble, "it ended: %.99s", ending);
-}
-
-/* Run one. False: it has failed. (77, "not here", is none of its faults.) */
-static bool watch(struct model *m)
-{
-    int gate[2], complaints[2];
-    running = &m->run;
-    *running = (struct run){ .name = m->name, .has_message = true };
-    snprintf(ending, sizeof ending, "before it began");
-    if (access(m->program, X_OK) < 0) {
-        snprintf(running->trouble, sizeof running->trouble, "%s: %s",
-                 m->program, strerror(errno));
-        return false;
-    }
-    if (pipe(gate) < 0 || pipe(complaints) < 0)
+    int gate[2], errors[2];
+    if (pipe(gate) < 0 || pipe(errors) < 0)
         err(1, "pipe");
-    pid_t pid = running->pid = fork();
+    pid_t pid = current->pid = fork();
     if (pid < 0)
         err(1, "fork");
     if (pid == 0) {
         close(gate[1]);
-        close(complaints[0]);
-        become(m, gate[0], complaints[1]);
+        close(errors[0]);
+        exec_program(m, gate[0], errors[1]);
     }
     close(gate[0]);
-    close(complaints[1]);
-    if (trace(pid, gate[1], tell) < 0)
+    close(errors[1]);
+    if (trace(pid, gate[1], on_event) < 0)
         err(NOT_ALLOWED, "no tracing here (ptrace)");
-    if (strcmp(ending, "exit 0") != 0)
-        why(running, complaints[0]);
-    close(complaints[0]);
-    examine(running);
-    if (running->trouble[0] == '\0' && (running->message < 0 ||
-                                        running->taken < 0))
-        snprintf(running->trouble, sizeof running->trouble,
-                 "no message came to it");
-    return running->trouble[0] == '\0' || strcmp(ending, "exit 77") == 0;
+    return errors[0];
 }
 
-/* ---------------------------------------------------------- the table */
+/* Why the program failed: the first line of its error messages, if any. */
+static void read_error(char *text, int errors)
+{
+    ssize_t n = read(errors, text, TEXT - 1);
+    text[n > 0 ? n : 0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    if (text[0] == '\0')
+        snprintf(text, TEXT, "it ended: %.99s", exit_status);
+}
 
-struct sleep { /* one call of one thread, summed up */
-    int lane;
-    char who[24], where[32];
+/* Run one model's program. False: the program failed. (Exit status 77 is no
+   failure: this system lacks what the program shows.) */
+static bool run_model(struct model *m)
+{
+    char *error = m->timeline.error;
+    m->timeline = (struct timeline){ .name = m->name, .has_message = true };
+    current = &m->timeline;
+    snprintf(exit_status, sizeof exit_status, "before its exec");
+    if (access(m->program, X_OK) < 0) {
+        snprintf(error, TEXT, "%s: %s", m->program, strerror(errno));
+        return false;
+    }
+    int errors = trace_program(m);
+    if (strcmp(exit_status, "exit 0") != 0)
+        read_error(error, errors);
+    close(errors);
+    timeline_build(&m->timeline);
+    if (error[0] == '\0' && (m->timeline.message_fd < 0 ||
+                             m->timeline.received < 0))
+        snprintf(error, TEXT, "it received no message");
+    return error[0] == '\0' || strcmp(exit_status, "exit 77") == 0;
+}
+
+/* ----------------------------------------------------------- the table */
+
+struct sleep { /* all sleeps of one thread in one call */
+    int lane;  /* the thread's; MOST_LANES: no thread's, io_uring waits */
+    char thread[24], call[LABEL];
     double ms;
 };
 
-static void add_sleep(struct sleep *sleeps, int *n, int lane,
-                      const char *where, double ms)
+static void add_sleep(struct sleep *sleeps, int *n, int lane, const char *call,
+                      double ms)
 {
     int i = 0;
     while (i < *n && (sleeps[i].lane != lane ||
-                      strcmp(sleeps[i].where, where) != 0))
+                      strcmp(sleeps[i].call, call) != 0))
         i++;
     if (i == MOST_SLEEPS)
         return;
     struct sleep *s = &sleeps[i];
     if (i == *n) {
         *s = (struct sleep){ .lane = lane };
-        snprintf(s->where, sizeof s->where, "%s", where);
-        snprintf(s->who, sizeof s->who, lane == 0 ? "main" :
-                 lane == MOST_LANES ? "nobody" : "thread %d", lane + 1);
+        snprintf(s->call, sizeof s->call, "%s", call);
+        snprintf(s->thread, sizeof s->thread, lane == 0 ? "main" :
+                 lane == MOST_LANES ? "kernel" : "thread %d", lane + 1);
         (*n)++;
     }
     s->ms += ms;
 }
 
-/* Who has slept, where, how long: by threads; what is less than 1 ms in all
-   is left out. How many there are. */
-static int sleeps_of(const struct run *run, struct sleep *sleeps)
+/* Sum up the sleeps by thread and call, in the order of the threads; leave out
+   those that are below 1 ms. Returns how many are left. */
+static int sum_sleeps(const struct timeline *t, struct sleep *sleeps)
 {
     struct sleep all[MOST_SLEEPS];
+    char label[LABEL];
     int n = 0, kept = 0;
-    for (size_t i = 0; i < run->n_pieces; i++) {
-        const struct piece *p = &run->pieces[i];
-        if (is_wait(p))
-            add_sleep(all, &n, p->lane, call_name(p->event), p->event->asleep);
-        else if (p->kind == IN_RING)
-            add_sleep(all, &n, MOST_LANES, "its ring", p->end - p->start);
+    for (size_t i = 0; i < t->n_spans; i++) {
+        const struct span *s = &t->spans[i];
+        if (is_wait(s)) {
+            call_label(s->event, label);
+            add_sleep(all, &n, s->lane, label, s->event->asleep_ms);
+        } else if (s->kind == RING_WAIT) {
+            add_sleep(all, &n, MOST_LANES, "its ring", s->end - s->start);
+        }
     }
     for (int lane = 0; lane <= MOST_LANES; lane++)
         for (int i = 0; i < n; i++)
@@ -177,13 +195,13 @@ static int sleeps_of(const struct run *run, struct sleep *sleeps)
     return kept;
 }
 
-/* The columns behind that: on the page, and as text in two lines. */
+/* The further columns: on the page, and as text with a head of two lines. */
 static const struct column {
     double x;
     const char *title;
     int width;
     const char *upper, *lower;
-} table[] = {
+} columns[] = {
     { 1130, "done meanwhile", 7, "done", "early" },
     { 1300, "longest wait", 7, "worst", "wait" },
     { 1450, "calls", 6, "", "calls" },
@@ -191,125 +209,137 @@ static const struct column {
     { 1645, "signals", 5, "sig-", "nals" },
     { 1755, "threads", 5, "thr-", "eads" },
 };
-enum { COLUMNS = sizeof table / sizeof *table };
+enum { COLUMNS = sizeof columns / sizeof *columns, CELL = 32 };
 
-static const char *cell(const struct run *run, int column)
+/* Write the value of a column to CELL bytes. */
+static void print_cell(const struct timeline *t, int column, char *text)
 {
-    static char text[32];
-    const int counts[] = { run->calls, run->in_vain, run->signals,
-                           run->lanes + run->more };
+    const int counts[] = { t->calls, t->eagain_count, t->signals,
+                           t->n_lanes + t->n_hidden };
     if (column == 0)
-        snprintf(text, sizeof text, "%d of %d", run->early, run->requests);
+        snprintf(text, CELL, "%d of %d", t->early, t->requests);
     else if (column == 1)
-        snprintf(text, sizeof text, "%.1f", run->patience);
+        snprintf(text, CELL, "%.1f", t->longest_unread);
     else
-        snprintf(text, sizeof text, "%d", counts[column - 2]);
-    return text;
+        snprintf(text, CELL, "%d", counts[column - 2]);
 }
 
-/* The name in two parts: "multiplexed" and "(select)". */
-static void text_row(const struct model *m)
+/* A row of the table as text, with a line for each sleep. The name comes in
+   two parts: "multiplexed" on the first line, "(select)" on the second. */
+static void print_row(const struct model *m)
 {
-    const struct run *run = &m->run;
     struct sleep sleeps[MOST_SLEEPS];
-    int n = sleeps_of(run, sleeps);
-    const char *name = strchr(m->name, ' ') + 1, *who = "";
-    if (run->trouble[0] != '\0') {
+    int n = sum_sleeps(&m->timeline, sleeps);
+    const char *name = strchr(m->name, ' ') + 1, *thread = "";
+    char text[CELL];
+    if (m->timeline.error[0] != '\0') {
         printf("%s: see above\n", name);
         return;
     }
     for (int i = 0; i < n; i++) {
         int length = i > 1 ? 0 : (int)strcspn(name, "(");
         printf("%-14.*s%-9s%-14s%4.0f ms", i == 1 ? 13 : length, name,
-               strcmp(who, sleeps[i].who) != 0 ? sleeps[i].who : "",
-               sleeps[i].where, sleeps[i].ms);
-        for (int k = 0; k < COLUMNS && i == 0; k++)
-            printf("%*s", table[k].width, cell(run, k));
+               strcmp(thread, sleeps[i].thread) != 0 ? sleeps[i].thread : "",
+               sleeps[i].call, sleeps[i].ms);
+        for (int k = 0; k < COLUMNS && i == 0; k++) {
+            print_cell(&m->timeline, k, text);
+            printf("%*s", columns[k].width, text);
+        }
         printf("\n");
-        who = sleeps[i].who;
+        thread = sleeps[i].thread;
         name += i == 0 ? length : 0;
     }
 }
 
-static void text_table(void)
+static void print_table(void)
 {
     printf("%-14s%-9s%-21s", "", "", "");
     for (int k = 0; k < COLUMNS; k++)
-        printf("%*s", table[k].width, table[k].upper);
-    printf("\n%-14s%-9s%-21s", "", "who", "sleeps in");
+        printf("%*s", columns[k].width, columns[k].upper);
+    printf("\n%-14s%-9s%-21s", "", "thread", "sleeps in");
     for (int k = 0; k < COLUMNS; k++)
-        printf("%*s", table[k].width, table[k].lower);
+        printf("%*s", columns[k].width, columns[k].lower);
     printf("\n");
     for (int i = 0; i < MODELS; i++)
-        text_row(&models[i]);
-    printf("Done early: requests read before the message came. Worst wait: ms "
-           "that one lay\nunread. Calls: those that xray tells of, since 0 "
-           "ms, but for close().\nAt 250 ms the requests' sender closes.\n");
+        print_row(&models[i]);
+    printf("Done early: requests that were read before the message arrived. "
+           "Worst wait: the\nlongest time, in ms, that a request was unread. "
+           "Calls: those that xray reports,\nfrom 0 ms on, without close(). "
+           "At 250 ms the sender of the requests closes.\n");
 }
 
-enum { ROW = 27, PROGRAM = 296, WHO = 476 }; /* units of the page; x */
+/* ------------------------------------------------------------ the page */
 
-static void page_row(FILE *out, const struct model *m, double y)
+enum { ROW = 27, PROGRAM = 296, THREAD = 476 }; /* units: height of a row, x */
+
+static void cell(FILE *out, const char *class, double x, double y,
+                 const char *text)
 {
-    const struct run *run = &m->run;
+    svg_text(out, class, MARGIN + x, y, "start", text);
+}
+
+static void draw_row(FILE *out, const struct model *m, double y)
+{
     struct sleep sleeps[MOST_SLEEPS];
     char text[TEXT * MOST_SLEEPS] = "", *end = text;
-    int n = sleeps_of(run, sleeps);
-    page_rule(out, MARGIN, y - ROW + 8, PAGE_WIDTH - 2 * MARGIN);
-    page_text(out, "head", MARGIN, y, m->name);
-    page_text(out, "cell", MARGIN + PROGRAM, y, strrchr(m->program, '/') + 1);
-    for (int i = 0; i < n; i++) {
-        bool again = i > 0 && sleeps[i - 1].lane == sleeps[i].lane;
-        end += snprintf(end, TEXT, "%s%s%s%s %.0f ms",
-                        i == 0 ? "" : again ? ", " : "; ",
-                        again ? "" : sleeps[i].who, again ? "" : ": ",
-                        sleeps[i].where, sleeps[i].ms);
-    }
-    if (run->trouble[0] != '\0')
+    int n = sum_sleeps(&m->timeline, sleeps);
+    svg_rule(out, MARGIN, y - ROW + 8, PAGE_WIDTH - 2 * MARGIN);
+    cell(out, "head", 0, y, m->name);
+    cell(out, "cell", PROGRAM, y, strrchr(m->program, '/') + 1);
+    if (m->timeline.error[0] != '\0')
         return;
-    page_text(out, "cell", MARGIN + WHO, y, text);
-    for (int k = 0; k < COLUMNS; k++)
-        page_text(out, "cell", MARGIN + table[k].x, y, cell(run, k));
+    for (int i = 0; i < n; i++) {
+        bool same = i > 0 && sleeps[i - 1].lane == sleeps[i].lane;
+        end += snprintf(end, TEXT, "%s%s%s%s %.0f ms",
+                        i == 0 ? "" : same ? ", " : "; ",
+                        same ? "" : sleeps[i].thread, same ? "" : ": ",
+                        sleeps[i].call, sleeps[i].ms);
+    }
+    cell(out, "cell", THREAD, y, text);
+    for (int k = 0; k < COLUMNS; k++) {
+        print_cell(&m->timeline, k, text);
+        cell(out, "cell", columns[k].x, y, text);
+    }
 }
 
-static void page_table(FILE *out, double y)
+static void draw_table(FILE *out, double y)
 {
-    page_text(out, "note", MARGIN + PROGRAM, y, "program");
-    page_text(out, "note", MARGIN + WHO, y, "who sleeps, where, how long");
+    cell(out, "note", PROGRAM, y, "program");
+    cell(out, "note", THREAD, y,
+         "which thread sleeps in which call, and how long");
     for (int k = 0; k < COLUMNS; k++)
-        page_text(out, "note", MARGIN + table[k].x, y, table[k].title);
+        cell(out, "note", columns[k].x, y, columns[k].title);
     for (int i = 0; i < MODELS; i++)
-        page_row(out, &models[i], y += ROW);
-    page_text(out, "dim", MARGIN, y + 34, "Done meanwhile: requests read "
-              "before the message came. Longest wait: ms that one of them "
-              "lay unread. Calls: since 0 ms, but for close(); each takes some "
-              "0.05 ms more as it is watched. At 250 ms the requests' sender "
-              "closes.");
+        draw_row(out, &models[i], y += ROW);
+    cell(out, "dim", 0, y + 30, "Done meanwhile: requests that were read "
+         "before the message arrived. Longest wait: the longest time, in ms, "
+         "that a request was unread.");
+    cell(out, "dim", 0, y + 52, "Calls: from 0 ms on, without close(); "
+         "tracing adds some 0.05 ms to each. At 250 ms the sender of the "
+         "requests closes.");
 }
 
-/* ----------------------------------------------------------- the page */
-
-/* Of the two figures that stand side by side. */
-static double tallest(int i)
+/* How high the row of the figures I and I + 1 is. */
+static double row_height(int i)
 {
-    double a = page_height(&models[i].run);
-    double b = page_height(&models[i + 1].run);
-    return a > b ? a : b;
+    double left = svg_figure_height(&models[i].timeline);
+    double right = svg_figure_height(&models[i + 1].timeline);
+    return left > right ? left : right;
 }
 
-static void page_head(FILE *out, double height)
+static void draw_head(FILE *out, double height)
 {
     const char *title = "Six I/O models, one task";
-    char where[512];
+    char text[512];
     struct utsname machine;
     uname(&machine);
-    snprintf(where, sizeof where, "A message comes late on one socket, while "
+    snprintf(text, sizeof text, "A message comes late on one socket, while "
              "requests come on another. Drawn from real runs under ptrace, on "
              "%s %s, %s.", machine.sysname, machine.release, machine.machine);
-    page_begin(out, height, title);
-    page_text(out, "title", MARGIN, 50, title);
-    page_text(out, "note", MARGIN, 80, where);
-    page_legend(out, true, MARGIN, 112);
+    svg_begin(out, height, title);
+    cell(out, "title", 0, 50, title);
+    cell(out, "note", 0, 80, text);
+    svg_legend(out, true, MARGIN, 112);
 }
 
 static void write_page(const char *file, double to)
@@ -321,30 +351,38 @@ static void write_page(const char *file, double to)
     if (!out)
         err(1, "%s", file);
     for (int i = 0; i < MODELS; i += 2)
-        height += BETWEEN + tallest(i);
-    page_head(out, height < SLIDE ? SLIDE : height);
+        height += BETWEEN + row_height(i);
+    draw_head(out, height < SLIDE ? SLIDE : height);
     for (int i = 0; i < MODELS; i++) {
-        page_figure(out, &models[i].run, to,
-                    MARGIN + (i % 2) * (width + GUTTER), y, width);
-        y += i % 2 == 1 ? BETWEEN + tallest(i - 1) : 0;
+        svg_figure(out, &models[i].timeline, to,
+                   MARGIN + (i % 2) * (width + GUTTER), y, width);
+        y += i % 2 == 1 ? BETWEEN + row_height(i - 1) : 0;
     }
-    page_table(out, y + ROW / 2.0);
-    page_end(out);
+    draw_table(out, y + ROW / 2.0);
+    svg_end(out);
     if (fclose(out) != 0)
         err(1, "%s", file);
 }
 
-static int terminal_width(void)
+/* ---------------------------------------------------------------- main */
+
+static void print_figures(double to)
 {
     struct winsize size;
-    int columns = NARROWEST;
-    if (ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > columns)
-        columns = size.ws_col > WIDEST ? WIDEST : size.ws_col;
-    return columns;
+    bool colours = isatty(1) && getenv("NO_COLOR") == NULL;
+    int width = NARROWEST;
+    if (ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > width)
+        width = size.ws_col > WIDEST ? WIDEST : size.ws_col;
+    text_legend(stdout, colours);
+    text_axis(stdout, to, width, colours);
+    for (int i = 0; i < MODELS; i++)
+        text_figure(stdout, &models[i].timeline, to, width, colours);
+    text_axis(stdout, to, width, colours);
+    printf("\n");
 }
 
-/* To the kit's folder, above our own. */
-static void go_home(const char *self)
+/* To the folder of the kit, above the folder of this program. */
+static void change_to_kit(const char *self)
 {
     char *folder = strdup(self), *slash = strrchr(folder, '/');
     if (slash) {
@@ -359,25 +397,18 @@ int main(int argc, char **argv)
 {
     const char *file = "build/models.svg";
     double to = 0;
-    int failed = 0, width = terminal_width();
-    bool colours = isatty(1) && getenv("NO_COLOR") == NULL;
-    if (argc > 1) {
-        fprintf(stderr, "usage: models   (writes %s, too)\n", file);
-        return 2;
-    }
-    go_home(argv[0]);
+    bool failed = false;
+    if (argc > 1)
+        errx(2, "unexpected argument '%s'\nusage: clients/models   (it draws "
+             "on the terminal and in %s)", argv[1], file);
+    change_to_kit(argv[0]);
     for (int i = 0; i < MODELS; i++) {
-        failed |= !watch(&models[i]);
-        to = models[i].run.end > to ? models[i].run.end : to;
+        failed |= !run_model(&models[i]);
+        to = models[i].timeline.end > to ? models[i].timeline.end : to;
     }
-    to = STEP * (double)((int)(to / STEP) + 1);
-    text_legend(stdout, colours);
-    text_axis(stdout, to, width, colours);
-    for (int i = 0; i < MODELS; i++)
-        text_figure(stdout, &models[i].run, to, width, colours);
-    text_axis(stdout, to, width, colours);
-    printf("\n");
-    text_table();
+    to = AXIS_STEP * (double)((int)(to / AXIS_STEP) + 1);
+    print_figures(to);
+    print_table();
     if (mkdir("build", 0777) < 0 && errno != EEXIST)
         err(1, "build");
     fflush(stdout);

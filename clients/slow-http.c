@@ -1,27 +1,30 @@
 /*
- * slow-http: a web server that takes its time, for whoever fetches pages.
+ * slow-http: a web server that answers late, for programs that fetch pages.
  *
  *     clients/slow-http [-p PORT (8000; 0: any free)] [-q (no log)]
  *                       [-d MS before each answer (1000)]
  *     curl http://127.0.0.1:8000/3000
  *
- * /N is a page of N bytes. What it is to be like may follow:
+ * /N is a page of N bytes. Words in the path change it:
  *
- *     /N/delay=MS   after so many milliseconds
- *     /N/binary     every byte value in turn, 0 to 255; else numbered lines
- *     /N/chunked    in chunks, its length is not told beforehand
- *     /N/close      its length is not told at all: until the connection ends
- *     /N/cut        only half of it, then the end
- *     /N/reset      only half of it, then a reset (RST)
+ *     /N/delay=MS   the answer comes after so many milliseconds
+ *     /N/binary     the bytes 0 to 255 in turn; else numbered lines
+ *     /N/chunked    in chunks, without a length in the header
+ *     /N/close      no length at all: the page ends where the connection ends
+ *     /N/cut        only the first half, then the connection ends
+ *     /N/reset      only the first half, then a reset (RST)
  *
- * also several, /N/chunked/cut; anything else is 404 Not Found. One request
- * per connection, on 127.0.0.1 alone. Each connection has a thread, so nobody
- * waits for another, and all the time it takes is the delay.
- * See: RFC 9112, 6.3 and 7.1: where a page ends, chunks.
+ * A path may have several words, /N/chunked/cut. Any other path is 404 Not
+ * Found. The server listens on 127.0.0.1 and answers one request per
+ * connection. Each connection has a thread, so a client waits for its own
+ * delay and for no other client. Look at send_page(). See RFC 9112, sections
+ * 6.3 and 7.1: where a page ends, and chunks.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -44,8 +47,8 @@ enum {
     MOST_BYTES = 1000000000, /* of a page */
     MOST_MS = 600000,        /* of a delay: ten minutes */
     CHUNK = 4096,            /* bytes; a multiple of 16 and of 256 */
-    REQUEST_SIZE = 8 * 1024, /* bytes: whose header is longer is dropped */
-    PATIENCE = 60,           /* seconds: with who neither sends nor reads */
+    REQUEST_SIZE = 8 * 1024, /* bytes; a longer request gets no answer */
+    TIMEOUT = 60,            /* s: then a client that does nothing is closed */
     STACK_SIZE = 128 * 1024, /* bytes, of a thread */
 };
 
@@ -54,14 +57,25 @@ struct page {
     bool binary, chunked, close, cut, reset;
 };
 
-static int delay = 1000; /* ms */
+static int default_delay = 1000; /* ms */
 static bool quiet;
 
 #define LOG(format, ...) \
     ((void)(quiet || printf("%s:%d: " format "\n", \
                             __FILE__, __LINE__, __VA_ARGS__)))
 
-/* Listen on 127.0.0.1 and say so; port 0 is any free one. */
+/* A program may be started with fd 0, 1 or 2 closed. The next socket would get
+   that number, and the log would go into it: open /dev/null there first. */
+static void open_standard_fds(void)
+{
+    int fd;
+    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
+        continue;
+    close(fd);
+}
+
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -79,7 +93,7 @@ static int listen_on(int port)
         errx(1, "bind and listen, port %d: %s; another server? "
              "-p 0 takes any free port", port, strerror(errno));
     getsockname(listener, (struct sockaddr *)&address, &size);
-    printf(LESSON ": listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+    printf("%s: listening on 127.0.0.1:%d\n", LESSON, ntohs(address.sin_port));
     return listener;
 }
 
@@ -90,7 +104,17 @@ static void sleep_ms(int ms)
         ;
 }
 
-/* Send all of it. send() waits for room, but may still stop half-way. */
+/* TEXT as a number in these bounds; -1: it is none. */
+static int parse_number(const char *text, int least, int most)
+{
+    char *end;
+    long n = strtol(text, &end, 10);
+    bool is_number = isdigit((unsigned char)*text) && *end == '\0';
+    return is_number && n >= least && n <= most ? (int)n : -1;
+}
+
+/* Send all of it, also where a send() takes only a part. False: the client has
+   gone, or has not read for TIMEOUT. */
 static bool send_all(int fd, const char *bytes, size_t length)
 {
     for (size_t sent = 0; sent < length;) {
@@ -103,7 +127,7 @@ static bool send_all(int fd, const char *bytes, size_t length)
     return true;
 }
 
-/* Read as far as the empty line. False: it does not come. */
+/* Read up to the empty line. False: it does not come. */
 static bool read_request(int fd, char *request)
 {
     size_t length = 0;
@@ -117,34 +141,34 @@ static bool read_request(int fd, char *request)
     return false;
 }
 
-/* The page that PATH, which is cut up, asks for. False: there is none. */
-static bool find(char *path, struct page *page)
+/* A word of the path behind the size. False: there is no such word. */
+static bool parse_word(const char *word, struct page *page)
 {
-    char *rest, *end = "", *word = strtok_r(path, "/", &rest);
-    long size = word ? strtol(word, &end, 10) : -1;
-    if (size < 0 || size > MOST_BYTES || *end != '\0')
-        return false;
-    *page = (struct page){ .size = (int)size, .delay = delay };
-    while ((word = strtok_r(NULL, "/", &rest)) != NULL)
-        if (sscanf(word, "delay=%6d", &page->delay) == 1 &&
-            page->delay >= 0 && page->delay <= MOST_MS)
-            continue;
-        else if (strcmp(word, "binary") == 0)
-            page->binary = true;
-        else if (strcmp(word, "chunked") == 0)
-            page->chunked = true;
-        else if (strcmp(word, "close") == 0)
-            page->close = true;
-        else if (strcmp(word, "cut") == 0)
-            page->cut = true;
-        else if (strcmp(word, "reset") == 0)
-            page->reset = true;
-        else
-            return false;
-    return true;
+    if (strncmp(word, "delay=", 6) == 0)
+        return (page->delay = parse_number(word + 6, 0, MOST_MS)) >= 0;
+    bool *flag = strcmp(word, "binary") == 0 ? &page->binary
+               : strcmp(word, "chunked") == 0 ? &page->chunked
+               : strcmp(word, "close") == 0 ? &page->close
+               : strcmp(word, "cut") == 0 ? &page->cut
+               : strcmp(word, "reset") == 0 ? &page->reset : NULL;
+    if (flag)
+        *flag = true;
+    return flag != NULL;
 }
 
-/* Bytes FROM, a multiple of CHUNK, to FROM + CHUNK of every page. */
+/* The page at PATH, which this cuts into words. False: there is none. */
+static bool find_page(char *path, struct page *page)
+{
+    char *rest, *word = strtok_r(path, "/", &rest);
+    int size = word ? parse_number(word, 0, MOST_BYTES) : -1;
+    *page = (struct page){ .size = size, .delay = default_delay };
+    while (size >= 0 && (word = strtok_r(NULL, "/", &rest)) != NULL)
+        if (!parse_word(word, page))
+            size = -1;
+    return size >= 0;
+}
+
+/* The CHUNK bytes of every page from FROM on, which is a multiple of CHUNK. */
 static void fill(char *bytes, int from, bool binary)
 {
     for (int i = 0; i < CHUNK; i++)
@@ -153,9 +177,9 @@ static void fill(char *bytes, int from, bool binary)
         snprintf(bytes + i, 17, "byte %10d\n", from + i);
 }
 
-static bool send_page(int fd, const struct page *page)
+static bool send_head(int fd, const struct page *page)
 {
-    char head[256], size[16], bytes[CHUNK + 2];
+    char head[256];
     int n = snprintf(head, sizeof head,
                      "HTTP/1.1 200 OK\r\nConnection: close\r\n"
                      "Content-Type: %s\r\n%s", page->binary ?
@@ -164,15 +188,21 @@ static bool send_page(int fd, const struct page *page)
     if (!page->chunked && !page->close)
         n += snprintf(head + n, sizeof head - (size_t)n,
                       "Content-Length: %d\r\n", page->size);
-    if (!send_all(fd, head, (size_t)n) || !send_all(fd, "\r\n", 2))
-        return false;
+    return send_all(fd, head, (size_t)n) && send_all(fd, "\r\n", 2);
+}
 
+/* A chunk is its size in hexadecimal, a line end, the bytes, a line end. */
+static bool send_page(int fd, const struct page *page)
+{
+    char size[16], bytes[CHUNK + 2];
     int end = page->cut || page->reset ? page->size / 2 : page->size;
+    if (!send_head(fd, page))
+        return false;
     for (int at = 0; at < end; at += CHUNK) {
         size_t length = (size_t)(end - at < CHUNK ? end - at : CHUNK);
         fill(bytes, at, page->binary);
-        memcpy(bytes + length, "\r\n", 2); /* a chunk's end */
-        n = snprintf(size, sizeof size, "%zx\r\n", length);
+        memcpy(bytes + length, "\r\n", 2);
+        int n = snprintf(size, sizeof size, "%zx\r\n", length);
         if ((page->chunked && !send_all(fd, size, (size_t)n)) ||
             !send_all(fd, bytes, length + (page->chunked ? 2 : 0)))
             return false;
@@ -182,18 +212,22 @@ static bool send_page(int fd, const struct page *page)
 
 static void answer(int fd, const char *request)
 {
-    static const char none[] = "HTTP/1.1 404 Not Found\r\nConnection: close"
-                               "\r\nContent-Length: 14\r\n\r\nno such page.\n";
-    char path[256] = "", copy[256];
-    struct page page = { .delay = delay };
+    static const char not_found[] =
+        "HTTP/1.1 404 Not Found\r\nConnection: close\r\n"
+        "Content-Length: 14\r\n\r\nno such page.\n";
+    char path[256] = "", words[256];
+    struct page page;
     sscanf(request, "GET %255s", path);
-    bool found = find(strcpy(copy, path), &page);
+    bool found = find_page(strcpy(words, path), &page);
+    if (!found)
+        page = (struct page){ .delay = default_delay };
     LOG("GET %s: %s, after %d ms", path, found ? "200 OK" : "404 Not Found",
         page.delay);
     sleep_ms(page.delay);
-    if (!(found ? send_page(fd, &page) : send_all(fd, none, sizeof none - 1)))
+    if (!(found ? send_page(fd, &page)
+                : send_all(fd, not_found, sizeof not_found - 1)))
         LOG("GET %s: send: %s", path, strerror(errno));
-    if (page.reset)
+    if (page.reset) /* so that close() sends a RST */
         setsockopt(fd, SOL_SOCKET, SO_LINGER,
                    &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
 }
@@ -202,57 +236,69 @@ static void *serve_client(void *argument)
 {
     int fd = (int)(intptr_t)argument;
     char request[REQUEST_SIZE + 1];
-    struct timeval patience = { .tv_sec = PATIENCE };
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    struct timeval timeout = { .tv_sec = TIMEOUT };
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
     if (read_request(fd, request))
         answer(fd, request);
     close(fd);
     return NULL;
 }
 
-static int number(const char *text, int least, int most)
+static void start_thread(int fd)
 {
-    char *end;
-    long n = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || n < least || n > most)
-        errx(2, "'%s' is not a number from %d to %d\n%s", text, least, most,
-             USAGE);
-    return (int)n;
-}
-
-int main(int argc, char **argv)
-{
-    int port = DEFAULT_PORT;
-    int option;
-    while ((option = getopt(argc, argv, "p:d:q")) != -1)
-        switch (option) {
-        case 'p': port = number(optarg, 0, 65535); break;
-        case 'd': delay = number(optarg, 0, MOST_MS); break;
-        case 'q': quiet = true; break;
-        default: errx(2, USAGE);
-        }
-    if (optind < argc)
-        errx(2, USAGE);
-
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
+    pthread_t thread;
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, STACK_SIZE);
-    int listener = listen_on(port);
+    int error = pthread_create(&thread, &attributes, serve_client,
+                               (void *)(intptr_t)fd);
+    pthread_attr_destroy(&attributes);
+    if (error != 0) {
+        LOG("pthread_create: %s", strerror(error));
+        close(fd);
+    }
+}
 
+/* The option's number; any other text ends the program. */
+static int option_number(int option, const char *text, int most)
+{
+    int n = parse_number(text, 0, most);
+    if (n < 0)
+        errx(2, "-%c: '%s' is not a number from 0 to %d\n%s", option, text,
+             most, USAGE);
+    return n;
+}
+
+int main(int argc, char **argv)
+{
+    int port = DEFAULT_PORT, o;
+    while ((o = getopt(argc, argv, "p:d:q")) != -1)
+        switch (o) {
+        case 'p': port = option_number(o, optarg, 65535); break;
+        case 'd': default_delay = option_number(o, optarg, MOST_MS); break;
+        case 'q': quiet = true; break;
+        default: errx(2, USAGE);
+        }
+    if (optind < argc)
+        errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
+
+    open_standard_fds();
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
+    int listener = listen_on(port);
+    bool logged = false; /* the error of accept(): each time the same */
     for (;;) {
-        pthread_t thread;
         int fd = accept(listener, NULL, NULL);
-        if (fd < 0) {
-            LOG("accept: %s", strerror(errno));
-            sleep_ms(10); /* without a free fd, it would be a spin */
-        } else if ((errno = pthread_create(&thread, &attributes, serve_client,
-                                           (void *)(intptr_t)fd)) != 0) {
-            LOG("pthread_create: %s", strerror(errno));
-            close(fd);
+        if (fd >= 0) {
+            start_thread(fd);
+            logged = false;
+        } else if (errno != EINTR) {
+            if (!logged)
+                LOG("accept: %s; trying again", strerror(errno));
+            logged = true;
+            sleep_ms(10); /* with EMFILE: until a client has left */
         }
     }
 }

@@ -1,21 +1,20 @@
 /*
- * trace: watch a program's I/O calls from outside, by ptrace(2), and tell of
- * each what it did with its time: sleep, copy, or refuse.
+ * trace: report the I/O calls of a program as events, by ptrace(2): what did
+ * each call do with its time: sleep, copy data, or refuse?
  *
- * Whether a call slept is not guessed from how long it took. The kernel counts
- * how often a thread has given up the CPU by itself (voluntary_ctxt_switches
- * in /proc, proc(5)); what this has grown by during a call, less one for our
- * own stop, is how often the call slept.
+ * The kernel says whether a call slept; trace() does not guess it from the
+ * time that the call took. The kernel counts how often a thread gives up the
+ * CPU by itself (voluntary_ctxt_switches in proc(5)). The count grows during a
+ * call that sleeps, and by one more when ptrace stops the thread at its end.
  *
- * What is told of: calls on sockets, pipes, terminals and the kernel's other
- * streams; those that wait for them (select, poll, epoll, io_uring, futex,
- * wait, sigsuspend) or for time (nanosleep); signals that are delivered;
- * threads and processes that begin and end. Not: files on disk and memory. A
- * call has the name that a program calls it by: "recv" for the kernel's
- * recvfrom without an address, "select" for pselect6 without a mask.
+ * trace() reports: calls on sockets, pipes, terminals and other streams of the
+ * kernel; calls that wait for them (select, poll, epoll, io_uring, futex,
+ * wait, sigsuspend) or for time (nanosleep); signals that the kernel delivers;
+ * threads and processes that begin and end. It does not report calls on files
+ * on disk and on memory.
  *
- * Linux 5.3 or later, x86-64 and aarch64. See ptrace(2), Kerrisk chapter 20
- * on signals, Stevens' UNP section 6.2 on the two phases of a read.
+ * Linux 5.3 or later, x86-64 and aarch64. See ptrace(2); Kerrisk, chapter 20,
+ * for signals; Stevens, UNP section 6.2, for the two phases of a read.
  */
 #ifndef TRACE_H
 #define TRACE_H
@@ -23,51 +22,54 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { TEXT = 128 }; /* bytes of what was asked, and of what came */
+enum { TEXT = 128 }; /* bytes of each text in an event */
 
-enum what {
-    CALL_SLEEPS, /* a call has been asleep for some time, and still is */
-    CALL,        /* a call is over (or its thread has ended in it) */
-    SIGNAL,      /* a signal is delivered; name: "SIGIO", asked: whence */
-    BEGIN,       /* a thread or process begins; name says which */
-    END,         /* a thread or process ends; asked: how */
-    OVER,        /* all have ended; the last has not gone yet */
+enum event_kind {
+    CALL_SLEEPS,   /* a call has slept for some time, and still sleeps */
+    CALL_ENDS,     /* a call has returned, or its thread has ended in it */
+    SIGNAL_COMES,  /* the kernel delivers the signal NAME */
+    THREAD_BEGINS, /* NAME: "thread", "process", or "program" (an exec) */
+    THREAD_ENDS,   /* NAME: "thread" or "process" */
+    ALL_ENDED,     /* all threads have ended; the last has not gone yet */
 };
 
 struct event {
-    enum what what;
-    pid_t pid, tid;      /* the process, and the thread in it */
-    double start, end;   /* ms since the program was started */
-    const char *name;    /* of the call: "recv"; lasts as long as we do */
-    char asked[TEXT];    /* its arguments: "4", "3, 4 readable?" */
-    char got[TEXT];      /* what it returned: "5 bytes", "EAGAIN" */
-    int fd;              /* that it is about; -1: none, or several */
-    bool on_socket;      /* fd is one */
-    bool waits;          /* it is there to wait: select, nanosleep ... */
-    bool is_log;         /* a write to standard output or standard error */
-    bool slept;          /* the kernel says so */
-    double asleep;       /* ms: how long the call took, if it slept */
-    double ran;          /* ms of CPU that it took */
-    bool failed;         /* it returned an error ... */
-    bool refused;        /* ... which was EAGAIN: it would have had to wait */
-    bool unfinished;     /* its thread has ended in it */
-    long bytes;          /* copied from the kernel to the program or back; -1:
-                            it does no such thing, or has failed */
+    enum event_kind kind;
+    pid_t pid, tid;       /* the process, and the thread in it */
+    double start, end;    /* ms since the program was started */
+    const char *name;     /* of the call: "recv"; it stays valid */
+    char arguments[TEXT]; /* of the call: "4", "3, 4 readable?" */
+    char detail[TEXT];    /* a call's result: "5 bytes", "EAGAIN"; a signal's
+                             sender: "from 17"; a thread's end: "exit 0" */
+    int fd;               /* that the call is about; -1: none, or several */
+    bool on_socket;       /* fd is a socket */
+    bool waits;           /* the call's task is to wait: select, nanosleep */
+    bool is_log;          /* a write to standard output or standard error */
+    bool slept;           /* the kernel says so */
+    double asleep_ms;     /* how long the call took, if it slept; else 0 */
+    double cpu_ms;        /* CPU time that the call used */
+    bool failed;          /* the call returned an error ... */
+    bool refused;         /* ... EAGAIN: else it would have had to wait */
+    bool unfinished;      /* the thread ended in the call */
+    long bytes;           /* copied to or from the program; -1: the call
+                             failed, or copies nothing */
 };
 
-/* Is told of each event, in the order in which they happen. The thread that an
-   event is about does not go on before this returns. */
-typedef void watcher(const struct event *event);
+/* trace() calls this for each event, in the order in which they happen. The
+   thread that the event is about goes on when this returns. */
+typedef void event_handler(const struct event *event);
 
-/* Watch process PID until it and all that it has started have ended. PID waits
-   in trace_gate() for this. Returns 0, or -1 with errno set where ptrace is
-   not to be had (EPERM: forbidden here; ENOSYS: not on this system): then
-   nothing was watched, and PID has been told. */
-int trace(pid_t pid, int gate, watcher *tell);
+/* Trace process PID and all threads and processes that it starts, from its
+   next exec on, until the last of them has ended. PID is in wait_for_tracer()
+   at the other end of a pipe. GATE is the end to write to; trace() closes it.
+   Returns 0. Where the system does not allow ptrace, returns -1 and sets errno
+   (EPERM: not permitted; ENOENT: no usable /proc; ENOSYS: not Linux), and so
+   does wait_for_tracer(); then PID is not traced. */
+int trace(pid_t pid, int gate, event_handler *on_event);
 
-/* In the process to be watched, before it execs: wait until trace(), which
-   holds the other end of the pipe GATE, is ready. Returns 0, or -1 with errno
-   set as trace() does. From its exec on PID is watched. */
-int trace_gate(int gate);
+/* In the process to be traced, before its exec: wait until trace() is ready.
+   GATE is the end of the pipe to read from; this closes it. Returns 0, or -1
+   with errno set as trace() does. */
+int wait_for_tracer(int gate);
 
 #endif

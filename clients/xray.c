@@ -1,44 +1,50 @@
 /*
- * xray: run a program and show its I/O calls as they happen, and what each
- * did with its time: sleep, copy, or refuse.
+ * xray: run a program and print its I/O calls as they happen: did the call
+ * sleep, copy data, or refuse?
  *
  *     clients/xray [-o FILE] [--svg FILE] [--summary] [-q] -- COMMAND...
  *
- *     -o FILE      write there, not to standard error
- *     --svg FILE   at the end: draw it, a page for a browser (page.h); the
- *                  first 10,000 events, eight threads, no other processes
- *     --summary    at the end: how often, how long asleep, how many bytes
- *     -q           no calls; the summary alone
+ *     -o FILE      print to FILE, not to standard error
+ *     --svg FILE   at the end, draw the run: a page for a browser. It shows
+ *                  the first 10,000 events and 8 threads, but no child process
+ *     --summary    at the end, print for each call how often COMMAND called
+ *                  it, how long it slept, and how many bytes it copied
+ *     -q           print only the summary
  *
  *     clients/xray -- 03-select/server            and a client beside it
  *     make 03-select XRAY=1                       in a scene
  *
- * COMMAND keeps its pid, its files, its signals and its exit status; it is but
- * slower (each call takes some 50 microseconds more). One thing differs, as
- * under any tracer: a signal that it ignores interrupts the call that it is in
- * (so epoll_wait() fails with EINTR when a child ends). The lines come in true
- * order with what it prints itself:
+ * COMMAND keeps its pid, its files, its signals and its exit status. It gets
+ * slower, by some 50 microseconds a call. One more thing differs, as under any
+ * tracer: a signal that COMMAND ignores interrupts the call that it is in (so
+ * epoll_wait() fails with EINTR when a child ends). The lines of xray and of
+ * COMMAND come in the order in which things happen:
  *
  *     03-select/server.c:129: 127.0.0.1:39686: accept: fd 4
  *     xray          0.512 ms: select(3, 4 readable?) sleeps ...
  *     xray        302.131 ms: select(3, 4 readable?) slept 301 ms: 4 readable
  *     xray        302.298 ms: recv(4) copied 5 bytes
  *
- * The time is that since COMMAND was started, at the end of the call; "sleeps"
- * comes while it is asleep, after 20 ms. Once there are several threads, each
- * line begins with the number of its own. What COMMAND writes to standard
- * output and standard error is counted, but not shown twice. What else is
- * told, and how it is known, stands in trace.h.
+ * The time is that of the call's end, since COMMAND was started. "sleeps"
+ * comes when a call has slept for 20 ms and still sleeps. When COMMAND starts
+ * a second thread or process, lines begin with the thread id. xray counts what
+ * COMMAND writes to standard output and standard error, but does not print it
+ * again. trace.h says which calls xray reports, and how it knows that a call
+ * slept. Look at print_call().
  *
- * Exit status: COMMAND's. Else, on standard error, why it was not run: 77 the
- * system does not let us trace it; 127 there is no such program; 126 it
- * cannot be run; 2 wrong usage; 1 another fault.
+ * Exit status: that of COMMAND. If COMMAND did not run, standard error says
+ * why: 77 the system does not allow tracing; 127 there is no such program; 126
+ * the program cannot run; 2 wrong usage; 1 another error.
  */
+#include "figure-svg.h"
+#include "svg.h"
+#include "timeline.h"
+#include "trace.h"
+#include "xray-summary.h"
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,315 +53,217 @@
 #endif
 #include <sys/wait.h>
 #include <unistd.h>
-#include "page.h"
-#include "trace.h"
 
-enum { NOT_ALLOWED = 77 }; /* exit status, as test suites have it: skip */
-
-struct tally { /* of one call in one thread */
-    pid_t tid;
-    const char *name;
-    long calls, slept, refused;
-    double asleep; /* ms */
-    long long bytes;
-    bool ended_in; /* the thread, asleep in it */
+enum {
+    NOT_ALLOWED = 77, /* exit status; test suites take it for "skip" */
+    FDS = 65536,      /* the tracer closes all that are below this one */
 };
 
-static struct tally *tallies;
-static size_t n_tallies;
-static long messages; /* received: reads from a socket that brought bytes */
-static FILE *out, *svg;       /* SVG: NULL, if there is to be none */
-static struct run run;        /* to be drawn there */
-static bool calls_too = true, summary_too, colours;
-static int width;     /* of the number in "xray NUMBER ms:" */
-static pid_t main_thread, other_thread; /* another that we have heard of */
+enum colour { PLAIN, DIM, YELLOW, GREEN, BLUE, MAGENTA };
 
-/* ----------------------------------------------------------- the lines */
+static FILE *out, *svg; /* svg: NULL, if there is no page to draw */
+static struct timeline timeline;
+static bool prints_calls = true, prints_summary, colours;
+static int width;       /* of the number in "xray NUMBER ms:" */
+static pid_t main_thread;
+static bool several;    /* there was another thread, too */
 
-static const char *style(const char *codes)
+/* ---------------------------------------------------------- the lines */
+
+static const char *in(enum colour colour)
 {
-    static char styles[4][16];
-    static int next;
-    char *text = styles[next++ % 4];
-    snprintf(text, sizeof styles[0], "\033[%sm", codes);
-    return colours ? text : "";
+    static const char *const codes[] = {
+        "\033[0m", "\033[2m", "\033[33m", "\033[32m", "\033[34m", "\033[35m",
+    };
+    return colours ? codes[colour] : "";
 }
 
 /* The call, and what it did with its time. */
-static void show_call(const struct event *e)
+static void print_call(const struct event *e)
 {
-    fprintf(out, "%s(%s)", e->name, e->asked);
-    if (e->what == CALL_SLEEPS) {
-        fprintf(out, " %ssleeps ...%s", style("34"), style("0"));
+    fprintf(out, "%s(%s)", e->name, e->arguments);
+    if (e->kind == CALL_SLEEPS) {
+        fprintf(out, " %ssleeps ...%s", in(BLUE), in(PLAIN));
         return;
     }
     if (e->slept)
-        fprintf(out, " %sslept %.4g ms%s%s", style("34"), e->asleep,
-                style("0"), e->bytes >= 0 || e->failed ? "," : "");
+        fprintf(out, " %sslept %.4g ms%s%s", in(BLUE), e->asleep_ms,
+                in(PLAIN), e->bytes >= 0 || e->failed ? "," : "");
     if (e->unfinished)
         fprintf(out, " and its thread ends");
     else if (e->refused)
-        fprintf(out, " %srefused: %s%s", style("33"), e->got, style("0"));
+        fprintf(out, " %srefused: %s%s", in(YELLOW), e->detail, in(PLAIN));
     else if (e->failed)
-        fprintf(out, " %s%s", strcmp(e->got, "interrupted") == 0 ? ""
-                : "failed: ", e->got);
+        fprintf(out, " %s%s", strcmp(e->detail, "interrupted") == 0 ? ""
+                : "failed: ", e->detail);
     else if (e->bytes >= 0)
-        fprintf(out, " %scopied %s%s", style("32"), e->got, style("0"));
-    else if (e->got[0] != '\0')
-        fprintf(out, ": %s", e->got);
+        fprintf(out, " %scopied %s%s", in(GREEN), e->detail, in(PLAIN));
+    else if (e->detail[0] != '\0')
+        fprintf(out, ": %s", e->detail);
 }
 
-static void show(const struct event *e)
+/* The end of the main thread is printed only if a signal caused it: its exit
+   status is the exit status of xray. */
+static bool is_printed(const struct event *e)
 {
-    if (e->is_log || e->tid == 0 || strcmp(e->name, "program") == 0 ||
-        (e->what == END && e->tid == main_thread &&
-         strncmp(e->asked, "by ", 3) != 0))
-        return;
-    fprintf(out, "%sxray%*.3f ms:%s ", style("2"), width, e->end, style("0"));
-    if (other_thread != 0)
+    return !e->is_log && e->kind != ALL_ENDED &&
+           strcmp(e->name, "program") != 0 &&
+           (e->kind != THREAD_ENDS || e->tid != main_thread ||
+            strncmp(e->detail, "by ", 3) == 0);
+}
+
+static void print_event(const struct event *e)
+{
+    fprintf(out, "%sxray%*.3f ms:%s ", in(DIM), width, e->end, in(PLAIN));
+    if (several)
         fprintf(out, "[%d] ", e->tid);
-    switch (e->what) {
-    case CALL: case CALL_SLEEPS:
-        show_call(e);
-        break;
-    case SIGNAL:
-        fprintf(out, "%s%s%s comes%s%s", style("35"), e->name, style("0"),
-                e->asked[0] != '\0' ? " " : "", e->asked);
-        break;
-    case BEGIN:
+    if (e->kind == SIGNAL_COMES)
+        fprintf(out, "%s%s%s comes%s%s", in(MAGENTA), e->name, in(PLAIN),
+                e->detail[0] != '\0' ? " " : "", e->detail);
+    else if (e->kind == THREAD_BEGINS)
         fprintf(out, "a %s begins", e->name);
-        break;
-    case END:
-        fprintf(out, "the %s ends: %s", e->name, e->asked);
-        break;
-    case OVER:
-        break;
-    }
+    else if (e->kind == THREAD_ENDS)
+        fprintf(out, "the %s ends: %s", e->name, e->detail);
+    else
+        print_call(e);
     fprintf(out, "\n");
-    fflush(out); /* before COMMAND goes on: that keeps the order */
+    fflush(out); /* before COMMAND goes on: so the lines stay in order */
 }
 
-/* --------------------------------------------------------- the summary */
+/* -------------------------------------------------------- the events */
 
-static struct tally *tally(pid_t tid, const char *name)
+static void draw_page(void)
 {
-    for (size_t i = 0; i < n_tallies; i++)
-        if (tallies[i].tid == tid && strcmp(tallies[i].name, name) == 0)
-            return &tallies[i];
-    struct tally *more = realloc(tallies, (n_tallies + 1) * sizeof *more);
-    if (!more)
-        err(1, "malloc");
-    tallies = more;
-    tallies[n_tallies] = (struct tally){ .tid = tid, .name = name };
-    return &tallies[n_tallies++];
-}
-
-static void count(const struct event *e)
-{
-    struct tally *t = tally(e->tid, e->is_log ? "write, log" : e->name);
-    t->calls++;
-    t->slept += e->slept;
-    t->asleep += e->asleep;
-    t->refused += e->refused;
-    t->bytes += e->bytes > 0 ? e->bytes : 0;
-    t->ended_in = e->unfinished;
-    messages += e->on_socket && e->bytes > 0 &&
-                (strncmp(e->name, "recv", 4) == 0 ||
-                 strncmp(e->name, "read", 4) == 0);
-}
-
-/* All threads' tallies of one call in one. */
-static struct tally sum_of(const char *name)
-{
-    struct tally sum = { .name = name };
-    for (size_t i = 0; i < n_tallies; i++) {
-        const struct tally *t = &tallies[i];
-        if (strcmp(t->name, name) == 0) {
-            sum.calls += t->calls;
-            sum.slept += t->slept;
-            sum.refused += t->refused;
-            sum.asleep += t->asleep;
-            sum.bytes += t->bytes;
-        }
-    }
-    return sum;
-}
-
-static void show_sum(const char *name, const struct tally *t)
-{
-    fprintf(out, "%-15s %9ld %9ld %11.1f %13lld %9ld\n", name, t->calls,
-            t->slept, t->asleep, t->bytes, t->refused);
-}
-
-/* What a thread has slept in, one line a call. */
-static void show_sleeps(pid_t tid)
-{
-    for (size_t i = 0; i < n_tallies; i++) {
-        const struct tally *t = &tallies[i];
-        if (t->tid == tid && t->slept > 0)
-            fprintf(out, "  %d %-15s %9ld %11.1f ms%s\n", tid, t->name,
-                    t->slept, t->asleep, t->ended_in ? ", to its end" : "");
-    }
-}
-
-static void show_summary(void)
-{
-    struct tally all = { .name = NULL };
-    fprintf(out, "%-15s %9s %9s %11s %13s %9s\n", "call", "calls", "slept",
-            "ms asleep", "bytes", "refused");
-    for (size_t i = 0; i < n_tallies; i++) {
-        const char *name = tallies[i].name;
-        size_t first = 0;
-        while (strcmp(tallies[first].name, name) != 0)
-            first++;
-        if (first < i)
-            continue; /* its line is there */
-        struct tally sum = sum_of(name);
-        show_sum(name, &sum);
-        all.calls += sum.calls;
-        all.slept += sum.slept;
-        all.asleep += sum.asleep;
-        all.bytes += sum.bytes;
-        all.refused += sum.refused;
-    }
-    show_sum("all", &all);
-    long log = sum_of("write, log").calls;
-    if (messages > 0)
-        fprintf(out, "%ld messages received, %.2f calls for each%s\n",
-                messages, (double)(all.calls - log) / (double)messages,
-                log > 0 ? " (the log not counted)" : "");
-    fprintf(out, "asleep in:\n");
-    for (size_t i = 0; i < n_tallies; i++) {
-        size_t first = 0;
-        while (tallies[first].tid != tallies[i].tid)
-            first++;
-        if (first == i)
-            show_sleeps(tallies[i].tid);
-    }
-    fflush(out);
-}
-
-/* ---------------------------------------------------------- the figure */
-
-static void draw(void)
-{
-    examine(&run);
-    page_begin(svg, page_height(&run) + 3 * MARGIN, run.name);
-    page_legend(svg, false, MARGIN, MARGIN);
-    page_figure(svg, &run, run.end, MARGIN, 2 * MARGIN,
-                PAGE_WIDTH - 2 * MARGIN);
-    page_end(svg);
+    timeline_build(&timeline);
+    svg_begin(svg, svg_figure_height(&timeline) + 3 * MARGIN, timeline.name);
+    svg_legend(svg, false, MARGIN, MARGIN);
+    svg_figure(svg, &timeline, timeline.end, MARGIN, 2 * MARGIN,
+               PAGE_WIDTH - 2 * MARGIN);
+    svg_end(svg);
     fflush(svg);
 }
 
-static void tell(const struct event *e)
+static void on_event(const struct event *e)
 {
-    main_thread = main_thread != 0 ? main_thread : e->tid;
-    if (e->tid != main_thread && e->tid != 0)
-        other_thread = e->tid;
-    if (e->what == CALL && summary_too)
-        count(e);
-    if (calls_too)
-        show(e);
-    if (svg != NULL)
-        keep(&run, e);
-    if (e->what == OVER && summary_too)
-        show_summary();
-    if (e->what == OVER && svg != NULL)
-        draw();
+    if (main_thread == 0)
+        main_thread = e->tid;
+    if (e->tid != main_thread && e->kind != ALL_ENDED)
+        several = true;
+    if (e->kind == CALL_ENDS && prints_summary)
+        summary_add(e);
+    if (prints_calls && is_printed(e))
+        print_event(e);
+    if (svg)
+        timeline_add(&timeline, e);
+    if (e->kind == ALL_ENDED && prints_summary) {
+        summary_print(out);
+        fflush(out);
+    }
+    if (e->kind == ALL_ENDED && svg)
+        draw_page();
 }
 
-/* ----------------------------------------------- the two, COMMAND and we */
+/* ------------------------------------------------------- the processes */
 
-/* We keep nothing that COMMAND's end should free, and hear no signal that is
-   meant for it. */
-static void stand_aside(int gate)
+/* In the tracer: keep no fd of COMMAND, so that a pipe's reader sees its end
+   when COMMAND closes it; and receive none of COMMAND's signals. */
+static void leave_command(int gate)
 {
-    int kept = fileno(out), kept_too = svg != NULL ? fileno(svg) : -1;
+    int svg_fd = svg ? fileno(svg) : -1;
     setsid();
-    signal(SIGPIPE, SIG_IGN); /* if nobody reads us, COMMAND goes on */
-    for (int fd = 0; fd < 65536; fd++)
-        if (fd != kept && fd != kept_too && fd != gate)
+    signal(SIGPIPE, SIG_IGN); /* COMMAND goes on when our reader has gone */
+    for (int fd = 0; fd < FDS; fd++)
+        if (fd != fileno(out) && fd != svg_fd && fd != gate)
             close(fd);
 }
 
-/* In a process that is no child of COMMAND, lest it waits for us: watch it. */
-static void watch(pid_t command, int gate)
+/* Start the tracer as a grandchild. Its parent ends at once, so the tracer is
+   no child of this process, which becomes COMMAND: COMMAND must not find a
+   child that it did not make. */
+static void start_tracer(int gate)
 {
-    pid_t child = fork();
+    pid_t command = getpid(), child = fork();
     if (child < 0)
         err(1, "fork");
-    if (child > 0) {
-        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-            continue;
-        void (*was)(int) = signal(SIGCHLD, SIG_IGN); /* if COMMAND has it */
-        signal(SIGCHLD, was);   /* blocked, it would find one of ours */
-        return;
+    if (child == 0) {
+        if (fork() == 0) {
+            leave_command(gate);
+            trace(command, gate, on_event);
+        }
+        _exit(0);
     }
-    pid_t grandchild = fork();
-    if (grandchild == 0) {
-        stand_aside(gate);
-        trace(command, gate, tell);
-    }
-    _exit(0);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    /* If SIGCHLD is blocked, the child's is pending now: discard it. */
+    void (*before)(int) = signal(SIGCHLD, SIG_IGN);
+    signal(SIGCHLD, before);
 }
+
+/* --------------------------------------------------------- the options */
 
 static _Noreturn void usage(FILE *to, int status)
 {
     fputs("usage: xray [-o FILE] [--svg FILE] [--summary] [-q] -- COMMAND...\n"
-          "  -o FILE     write there, not to standard error\n"
-          "  --svg FILE  draw the run, a page for a browser\n"
-          "  --summary   at the end: how often, how long asleep, how many "
-          "bytes\n"
-          "  -q          the summary alone\n"
-          "What it tells of: calls that can wait, and those on sockets, pipes "
-          "and\nterminals. Files on disk are left out.\n", to);
+          "  -o FILE     print to FILE, not to standard error\n"
+          "  --svg FILE  at the end, draw the run: a page for a browser\n"
+          "  --summary   at the end, print for each call how often COMMAND "
+          "called it,\n"
+          "              how long it slept, and how many bytes it copied\n"
+          "  -q          print only the summary\n"
+          "xray reports calls that can wait, and calls on sockets, pipes and "
+          "terminals;\nnot calls on files on disk.\n", to);
     exit(status);
 }
 
-/* What -o and --svg write to. */
+/* The FILE of an option. */
 static const char *file_name(const char *option, const char *name)
 {
     if (name == NULL || strcmp(name, "--") == 0) {
-        fprintf(stderr, "xray: %s wants a FILE\n", option);
+        fprintf(stderr, "xray: %s needs a FILE\n", option);
         usage(stderr, 2);
     }
     return name;
 }
 
+static void open_files(const char *lines, const char *page)
+{
+    out = lines ? fopen(lines, "we")
+                : fdopen(fcntl(2, F_DUPFD_CLOEXEC, 3), "w");
+    if (!out)
+        err(1, "%s", lines ? lines : "standard error");
+    svg = page ? fopen(page, "we") : NULL;
+    if (page && !svg)
+        err(1, "%s", page);
+    colours = isatty(fileno(out)) && getenv("NO_COLOR") == NULL;
+}
+
+/* Returns COMMAND and its arguments. */
 static char **read_options(char **argv)
 {
-    const char *file = NULL, *page = NULL;
-    for (; *argv != NULL && (*argv)[0] == '-'; argv++) {
-        if (strcmp(*argv, "--") == 0) {
-            argv++;
-            break;
-        } else if (strcmp(*argv, "-o") == 0) {
-            file = file_name("-o", *++argv);
+    const char *lines = NULL, *page = NULL;
+    for (; *argv && (*argv)[0] == '-' && strcmp(*argv, "--") != 0; argv++)
+        if (strcmp(*argv, "-o") == 0) {
+            lines = file_name("-o", *++argv);
         } else if (strcmp(*argv, "--svg") == 0) {
             page = file_name("--svg", *++argv);
         } else if (strcmp(*argv, "--summary") == 0) {
-            summary_too = true;
+            prints_summary = true;
         } else if (strcmp(*argv, "-q") == 0) {
-            calls_too = false;
+            prints_calls = false;
+            prints_summary = true;
         } else if (strcmp(*argv, "-h") == 0 || strcmp(*argv, "--help") == 0) {
             usage(stdout, 0);
         } else {
-            fprintf(stderr, "xray: what is %s?\n", *argv);
+            fprintf(stderr, "xray: '%s' is no option\n", *argv);
             usage(stderr, 2);
         }
-    }
-    if (*argv == NULL)
+    if (*argv && strcmp(*argv, "--") == 0)
+        argv++;
+    if (!*argv) {
+        fprintf(stderr, "xray: COMMAND is missing\n");
         usage(stderr, 2);
-    summary_too = summary_too || !calls_too;
-    out = file != NULL ? fopen(file, "we")
-                       : fdopen(fcntl(2, F_DUPFD_CLOEXEC, 3), "w");
-    if (out == NULL)
-        err(1, "%s", file != NULL ? file : "standard error");
-    if (page != NULL && (svg = fopen(page, "we")) == NULL)
-        err(1, "%s", page);
-    run = (struct run){ .name = argv[0], .pid = getpid() };
-    colours = isatty(fileno(out)) && getenv("NO_COLOR") == NULL;
+    }
+    open_files(lines, page);
     return argv;
 }
 
@@ -364,23 +272,26 @@ int main(int argc, char **argv)
     int gate[2];
     (void)argc;
     argv = read_options(argv + 1);
-    width = (int)strlen(argv[0]) - 1; /* texts stand where the log's do */
+    timeline = (struct timeline){ .name = argv[0], .pid = getpid() };
+    /* Align our texts with those of the log, "03-select/server.c:129: ". */
+    width = (int)strlen(argv[0]) - 1;
     width = width < 11 || width > 24 ? 11 : width;
-    if (getpid() == 1) /* the tracer would become its child */
+    if (getpid() == 1) /* the tracer, an orphan, would become its child */
         errx(NOT_ALLOWED, "no tracing of process 1 (start it from a shell)");
     if (pipe(gate) < 0)
         err(1, "pipe");
 #ifdef PR_SET_PTRACER
-    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0); /* Yama: let it */
+    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY, 0, 0, 0); /* for Yama: allow */
 #endif
-    watch(getpid(), gate[1]);
+    start_tracer(gate[1]);
     close(gate[1]);
-    if (trace_gate(gate[0]) < 0)
+    if (wait_for_tracer(gate[0]) < 0)
         err(NOT_ALLOWED, "no tracing here (ptrace)");
 #ifdef PR_SET_PTRACER
-    prctl(PR_SET_PTRACER, 0, 0, 0, 0); /* ... us alone */
+    prctl(PR_SET_PTRACER, 0, 0, 0, 0); /* now no other */
 #endif
     execvp(argv[0], argv);
+    int status = errno == ENOENT ? 127 : 126;
     warn("%s", argv[0]);
-    _exit(errno == ENOENT ? 127 : 126);
+    _exit(status);
 }

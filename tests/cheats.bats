@@ -1,16 +1,16 @@
 load helper
 load inside
 
-# What the rows that look inside are for: servers that answer every byte, but
-# not by the model of their lesson. Each passes the rows that look from
-# outside, as far as they are tried here, and fails where one looks inside.
+# Why some rows look inside: these servers answer every byte, but not by the
+# model of their lesson. Each passes the rows that look from outside (the ones
+# that we run here), and fails a row that looks at its system calls.
 
 setup_file() {
     build clients/xray 05-epoll/server
 }
 
-# cheat LESSON NAME ROW...: put the program made of cheats/NAME.c in the place
-# of the lesson's server, in these tests of it.
+# cheat LESSON NAME ROW...: run these tests of the lesson with the program made
+# from cheats/NAME.c in the place of the server.
 cheat() {
     local lesson=$1 program=$BATS_TEST_TMPDIR/$2
     needs_xray
@@ -23,7 +23,7 @@ cheat() {
     same $# "$(grep -cE '^(not )?ok ' <<< "$output")" "tests"
 }
 
-# fails ROW...: these tests have failed, and no others.
+# fails ROW...: these tests have failed, and no other.
 fails() {
     local row
     for row; do
@@ -32,31 +32,31 @@ fails() {
     same $# "$(grep -c '^not ok ' <<< "$output")" "tests that fail"
 }
 
-@test "who only calls select(), and then blocks in recv(), fails the invariant" {
-    cheat 03-select select-then-blocks "03 every byte" "03 whatever"
-    fails "03 whatever"
+@test "a server that calls select(), and then blocks in recv(), fails the invariant" {
+    cheat 03-select select-then-blocks "03 every byte" "03 it sleeps"
+    fails "03 it sleeps"
     grep -qE '^# +[0-9]+ recv$' <<< "$output"
 }
 
-@test "who sleeps in select() alone, but with a thread per client, fails at 100 clients" {
-    cheat 03-select select-by-threads "03 every byte" "03 whatever" "03 100 clients"
+@test "a server that sleeps only in select(), but in a thread per client, fails at 100 clients" {
+    cheat 03-select select-by-threads "03 every byte" "03 it sleeps" "03 100 clients"
     fails "03 100 clients"
 }
 
-@test "who calls select() with a timeout of zero fails the invariant" {
-    cheat 03-select spins "03 every byte" "03 whatever"
-    fails "03 whatever"
+@test "a server that calls select() with a timeout of zero fails the invariant" {
+    cheat 03-select spins "03 every byte" "03 it sleeps"
+    fails "03 it sleeps"
     grep -q '^# It slept in' <<< "$output"
 }
 
-@test "who only calls epoll_wait(), and serves by threads, fails the invariant" {
-    cheat 05-epoll epoll-by-threads "05 every byte" "05 whatever"
-    fails "05 whatever"
+@test "a server that calls epoll_wait(), and answers in threads, fails the invariant" {
+    cheat 05-epoll epoll-by-threads "05 every byte" "05 it sleeps"
+    fails "05 it sleeps"
     grep -qE '^# +[0-9]+ recv$' <<< "$output"
 }
 
-@test "who is level-triggered in spite of -e fails the one on edges" {
-    # shellcheck disable=SC2016 # they are for that shell
+@test "a server that is level-triggered in spite of -e fails the row on edges" {
+    # shellcheck disable=SC2016 # that script expands them
     printf '#!/bin/bash\nexec "%s" "${@/#-e/-q}"\n' "$ROOT/05-epoll/server" \
         > "$BATS_TEST_TMPDIR/level"
     chmod +x "$BATS_TEST_TMPDIR/level"

@@ -1,25 +1,25 @@
 load helper
 
-# The clients of the lessons, against the servers of all lessons: each is
-# right with every server.
+# The lessons' clients: each of them works with the server of each lesson.
 
 setup_file() {
     build all
 }
 
-# serve LESSON: start its server; $PORT.
+# serve LESSON: start the server of this lesson, at $PORT.
 serve() {
     PROGRAM=$ROOT/$1/server start_server -q
 }
 
-# client LESSON [OPTION...]: its standard output alone; status as it ends.
+# client LESSON [OPTION...]: run the client of this lesson. Its standard error
+# goes to the file err.
 client() {
     local lesson=$1
     shift
     timeout 20 "$ROOT/$lesson/client" -p "$PORT" "$@" 2> "$BATS_TEST_TMPDIR/err" 3>&-
 }
 
-# Every byte value, lines of all lengths, no newline at the end.
+# Every byte value, short and long lines, no newline at the end.
 awkward_bytes() {
     local block
     block=$(printf '\\%03o' {0..255})
@@ -50,10 +50,10 @@ upper() {
     done
 }
 
-@test "a client that is fed nothing ends, exit 0" {
+@test "a client without input ends, exit 0" {
     serve 05-epoll
     for c in "$ROOT"/0*/client; do
-        case $c in */07-* | */08-*) continue ;; esac # they say their own words
+        case $c in */07-* | */08-*) continue ;; esac # they send without input
         run -0 client "$(basename "$(dirname "$c")")" < /dev/null
         same '' "$output"
     done
@@ -67,7 +67,7 @@ upper() {
     cmp "$BATS_TEST_TMPDIR/wanted" "$BATS_TEST_TMPDIR/got"
 }
 
-@test "nobody listens: one line that names the port, exit 1" {
+@test "no server: one line that names the port, exit 1" {
     serve 05-epoll
     teardown
     for c in "$ROOT"/0*/client; do
@@ -77,7 +77,7 @@ upper() {
     done
 }
 
-@test "wrong usage: the usage, what is wrong, exit 2" {
+@test "wrong usage: the usage, exit 2" {
     for c in "$ROOT"/0*/client; do
         for words in "-p" "-p abc" "-p 0" "-p 65536" "-Z" "extra" "-c 0"; do
             # shellcheck disable=SC2086 # they are words
@@ -87,8 +87,7 @@ upper() {
     done
 }
 
-# A server that takes one client and closes, before it has answered.
-@test "the server goes before all answers have come: one line, exit 1" {
+@test "the server ends before all answers have come: one line, exit 1" {
     for c in 01-blocking 02-nonblocking 03-select 04-poll 05-epoll; do
         serve 05-epoll
         mkfifo "$BATS_TEST_TMPDIR/keys.$c"
@@ -107,7 +106,7 @@ upper() {
     done
 }
 
-@test "client 03 hears at once that the server has gone, with nothing typed" {
+@test "client 03 prints at once that the server has gone, also while the user types nothing" {
     serve 05-epoll
     mkfifo "$BATS_TEST_TMPDIR/keys"
     client 03-select < "$BATS_TEST_TMPDIR/keys" > "$BATS_TEST_TMPDIR/out" &
@@ -116,12 +115,12 @@ upper() {
     echo hello >&4
     within 5 test -s "$BATS_TEST_TMPDIR/out"
     kill -TERM "$PID"
-    ends_with 1 "$job" # although its input goes on
+    ends_with 1 "$job" # before the end of its input
     exec 4>&-
     contains "$(cat "$BATS_TEST_TMPDIR/err")" "the server has gone"
 }
 
-@test "client 02 says what it does while it waits" {
+@test "client 02 prints what it does while it waits" {
     serve 02-nonblocking
     run -0 client 02-nonblocking <<< hello
     same HELLO "$output"
@@ -149,9 +148,9 @@ upper() {
     done
 }
 
-@test "a server of one client at a time: clients 04 and 05 say so and end" {
+@test "a server of one client at a time: clients 04 and 05 print that, and end" {
     local -a jobs pids
-    for c in 04-poll 05-epoll; do # at the same time, a server each
+    for c in 04-poll 05-epoll; do # both at the same time; each has a server
         serve 01-blocking
         pids+=("$PID")
         client "$c" -c 3 <<< hello > /dev/null &

@@ -9,7 +9,7 @@ load inside
 
 # ------------------------------------------------------------------- start
 
-listens_where_it_says() {
+listens_on_127_0_0_1_alone() {
     start_server
     same "$LESSON: listening on 127.0.0.1:$PORT" "$(head -n 1 "$LOG")"
     [ -r /proc/net/tcp ] || return 0
@@ -50,6 +50,21 @@ logs_unless_quiet() {
     within 2 gone "$PID"
     same "$LESSON: listening on 127.0.0.1:$PORT bye" "$(tr '\n' ' ' < "$LOG" |
         sed 's/ $//')"
+}
+
+# Started with fds 0 to 2 closed, the server would get one of these numbers for
+# a client's socket, and its log would go to that client.
+keeps_clients_off_the_standard_fds() {
+    start_server # to find a free port
+    teardown
+    set -m
+    # shellcheck disable=SC2086 # FLAGS are words
+    "$PROGRAM" -p "$PORT" $FLAGS <&- >&- 2>&- 3>&- &
+    PID=$!
+    set +m
+    within 5 "$ROOT/clients/load" -p "$PORT" -c 1 -n 3 -t 2 \
+        > "$BATS_TEST_TMPDIR/load" 2>&1 3>&- ||
+        { cat "$BATS_TEST_TMPDIR/load"; return 1; }
 }
 
 # ------------------------------------------------------------------- bytes
@@ -145,7 +160,7 @@ idle 50ms
 END
 }
 
-survives_a_reset_while_it_owes() {
+survives_a_reset_with_bytes_pending() {
     scene <<'END'
 server
 A connect
@@ -193,7 +208,7 @@ A expect "TWO\n"
 END
 }
 
-says_bye() {
+ends_by_signal() {
     local signal
     for signal in TERM INT; do
         scene <<END
@@ -216,6 +231,29 @@ END
         ends_with 0 "$PID"
         same bye "$(tail -n 1 "$LOG")" "last line after $signal"
     done
+}
+
+# Nobody reads the log, and its pipe is full: the server may stop serving, but
+# the signals still end it.
+ends_with_a_full_log() {
+    local signal line
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    exec 9<> "$BATS_TEST_TMPDIR/pipe"
+    for signal in TERM INT; do
+        set -m
+        # shellcheck disable=SC2086 # FLAGS are words
+        "$PROGRAM" -p 0 $FLAGS < /dev/null >&9 2>&1 3>&- 9>&- &
+        PID=$!
+        set +m
+        read -r -t 5 line <&9
+        "$ROOT/clients/load" -p "${line##*:}" -c 10 -n 2000 -t 1 \
+            > /dev/null 2>&1 3>&- 9>&- || true # no answers: the pipe is full
+        kill -s "$signal" "$PID"
+        within 2 gone "$PID" || { echo "it does not end by $signal"; return 1; }
+        ends_with 0 "$PID"
+        while read -r -t 0.1 line <&9; do :; done
+    done
+    exec 9>&-
 }
 
 # -------------------------------------------------------------------- many
@@ -314,7 +352,7 @@ END
 
 # ------------------------------------------------------------------ limits
 
-lives_on_without_fds() {
+serves_on_without_fds() {
     scene <<'END'
 limit 20
 server -q
@@ -335,7 +373,7 @@ B expect "ROOM AGAIN\n"
 END
 }
 
-lives_on_beyond_1024_fds() {
+serves_on_beyond_1024_fds() {
     fd_limit_of 1200
     scene <<'END'
 limit 1200

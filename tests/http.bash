@@ -1,5 +1,5 @@
-# What the tests of the three HTTP steps share: 02d, 03k and 05d. They are to
-# differ in their model alone, so each of them has to stand all of this.
+# What the tests of the three HTTP steps share: 02d, 03k and 05d. These differ
+# in their I/O model alone, so all tests here are for each of them.
 
 # web STEP [FLAG...]: start this step of the lesson; its port is $PORT.
 web() {
@@ -9,20 +9,21 @@ web() {
     start_server "$@"
 }
 
-# dial: connect to it, on fd 4.   tell TEXT: send this, in printf's escapes.
+# dial: connect to it, on fd 4.
 dial() {
     exec 4<> "/dev/tcp/127.0.0.1/$PORT"
 }
 
-tell() {
+# request TEXT: send it on fd 4. TEXT has printf's escapes.
+request() {
     # shellcheck disable=SC2059 # it is a format, without arguments
     printf "$1" >&4
 }
 
-# hears STATUS [bare]: the next answer on fd 4 has this status, it says which
-# type its body has and how long it is, and it has such a body, or none
-# (bare). What it says is in $HEADER and $BODY.
-hears() {
+# expect_answer STATUS [bare]: the next answer on fd 4 has this status, the type
+# and the length of its body, and that body; or no body (bare). It is in $HEADER
+# and $BODY.
+expect_answer() {
     local LC_ALL=C line length
     IFS= read -r -t 5 -u 4 line || { echo "no answer, but: $line"; return 1; }
     same "HTTP/1.1 $1"$'\r' "$line" "status line"
@@ -40,103 +41,112 @@ hears() {
     fi
 }
 
-# hangs_up: nothing more comes on fd 4 but the end of file.
-hangs_up() {
+# expect_eof: nothing comes on fd 4 but the end of file.
+expect_eof() {
     same end "$(timeout 5 cat <&4 && echo end)" "what follows the last answer"
     exec 4>&-
 }
 
-# What a browser, curl, or a student with nc sends, it answers.
+# It answers what a browser, curl, or a student with nc sends.
 speaks_http() {
     web "$1" -q
     local host='Host: x\r\n' n
 
     dial # one connection for several requests: keep-alive
-    tell "GET / HTTP/1.1\r\n$host\r\n"
-    hears '200 OK'
+    request "GET / HTTP/1.1\r\n$host\r\n"
+    expect_answer '200 OK'
     contains "$BODY" 'requests so far'
     contains "$HEADER" 'Connection: keep-alive'
-    tell "GET /favicon.ico HTTP/1.1\r\n$host\r\n"
-    hears '404 Not Found'
-    tell "HEAD / HTTP/1.1\r\n$host\r\n"
-    hears '200 OK' bare
-    tell "\r\nGET /?x=/y HTTP/1.1\r\nhOST:x\r\nConnection: a, Keep-Alive\r\n\r\n"
-    hears '200 OK'
-    tell "GET http://x/ HTTP/1.1\nHost: x\n\n"
-    hears '200 OK'
+    request "GET /favicon.ico HTTP/1.1\r\n$host\r\n"
+    expect_answer '404 Not Found'
+    request "HEAD / HTTP/1.1\r\n$host\r\n"
+    expect_answer '200 OK' bare
+    request "\r\nGET /?x=/y HTTP/1.1\r\nhOST:x\r\nConnection: a, Keep-Alive\r\n\r\n"
+    expect_answer '200 OK'
+    request "\r\n\r\n\n" # empty lines before a request
+    sleep 0.02
+    request "\r\nGET http://x/ HTTP/1.1\nHost: x\n\n"
+    expect_answer '200 OK'
     for n in G 'ET / HT' 'TP/1.1\r' '\nHost: x\r\n' '\r' '\n'; do # in pieces
-        tell "$n"
+        request "$n"
         sleep 0.02
     done
-    hears '200 OK'
-    tell "HEAD /1 HTTP/1.1\r\n$host\r\nGET / HTTP/1.1\r\n$host\r\nGET /3 HT"
-    hears '404 Not Found' bare # two and a half at once, in order
-    hears '200 OK'
-    tell "TP/1.1\r\n${host}Connection: x, Close\r\n\r\nGET / HTTP/1.1\r\n"
-    hears '404 Not Found'
+    expect_answer '200 OK'
+    request "HEAD /1 HTTP/1.1\r\n$host\r\nGET / HTTP/1.1\r\n$host\r\nGET /3 HT"
+    expect_answer '404 Not Found' bare # two and a half at once, in order
+    expect_answer '200 OK'
+    request "TP/1.1\r\n${host}Connection: x, Close\r\n\r\nGET / HTTP/1.1\r\n"
+    expect_answer '404 Not Found'
     contains "$HEADER" 'Connection: close'
-    hangs_up
+    expect_eof
 
     dial
-    tell "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
-    hears '200 OK'
+    request "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+    expect_answer '200 OK'
     contains "$HEADER" 'Connection: keep-alive'
-    tell "GET / HTTP/1.0\r\n\r\n"
-    hears '200 OK'
+    request "GET / HTTP/1.0\r\n\r\n"
+    expect_answer '200 OK'
     contains "$HEADER" 'Connection: close'
-    hangs_up
+    expect_eof
 }
 
-# What is no request that it could answer, it refuses, and hangs up.
+# It refuses bytes that are no valid request, and closes the connection.
 refuses_politely() {
     web "$1" -q
     local nonsense host='Host: x\r\n' k
-    for nonsense in "hello\r\n" "\r\n" "GET /\r\n$host" "GET / HTTP/2.0\r\n$host" \
+    for nonsense in "hello\r\n" "\rGET / HTTP/1.1\r\n$host" "GET /\r\n$host" "GET / HTTP/2.0\r\n$host" \
         "GET / HTTP/1.1 x\r\n$host" "GET / HTTP/1.1\r\n" \
         "GET / HTTP/1.1\r\n$host$host" "GET / HTTP/1.1\r\n${host}x\r\n" \
         "GET / HTTP/1.1\r\n$host folded\r\n" "GET / HTTP/1.1\r\nHost : x\r\n" \
         "GET / HTTP/1.1\r\n${host}X: \0x\r\n" "\xff\xfe / HTTP/1.1\r\n$host"; do
         dial
-        tell "$nonsense\r\n"
-        hears '400 Bad Request'
-        hangs_up
+        request "$nonsense\r\n"
+        expect_answer '400 Bad Request'
+        expect_eof
     done
 
-    dial # its body is not taken for a request
-    tell "POST / HTTP/1.1\r\n${host}Content-Length: 37\r\n\r\nGET / HTTP/1.1\r\n$host\r\n"
-    hears '405 Method Not Allowed'
+    for nonsense in '\x16\x03\x01\x02' '\0' ' ' '\rG'; do # no line ends here
+        dial
+        request "$nonsense"
+        expect_answer '400 Bad Request'
+        expect_eof
+    done
+
+    dial # it does not take the body for a request
+    request "POST / HTTP/1.1\r\n${host}Content-Length: 37\r\n\r\nGET / HTTP/1.1\r\n$host\r\n"
+    expect_answer '405 Method Not Allowed'
     contains "$HEADER" 'Allow: GET, HEAD'
-    hangs_up
+    expect_eof
     dial
-    tell "GET / HTTP/1.1\r\n${host}Content-Length: 37\r\n\r\nGET / HTTP/1.1\r\n$host\r\n"
-    hears '200 OK'
-    hangs_up
+    request "GET / HTTP/1.1\r\n${host}Content-Length: 37\r\n\r\nGET / HTTP/1.1\r\n$host\r\n"
+    expect_answer '200 OK'
+    expect_eof
 
     printf -v k '%1000s' ''
     dial
-    tell "GET / HTTP/1.1\r\n${host}X: ${k// /$k}" 2> /dev/null || true # 1 MB
-    hears '431 Request Header Fields Too Large'
-    hangs_up
+    request "GET / HTTP/1.1\r\n${host}X: ${k// /$k}" 2> /dev/null || true # 1 MB
+    expect_answer '431 Request Header Fields Too Large'
+    expect_eof
     dial
-    tell "GET / HTTP/1.1\r\n${host}X: $k$k$k$k$k$k$k\r\n\r\n" # that may be
-    hears '200 OK'
+    request "GET / HTTP/1.1\r\n${host}X: $k$k$k$k$k$k$k\r\n\r\n" # 7 kB are allowed
+    expect_answer '200 OK'
 }
 
-# for scenes: $NOWHERE is the answer to $ASK, in play's escapes.
-knows_nowhere() {
+# learn_answer STEP: set $NOWHERE to the answer to $ASK, with play's escapes.
+learn_answer() {
     ASK='HEAD /nowhere HTTP/1.1\r\nHost: x\r\n\r\n'
     web "$1" -q
     dial
-    tell "$ASK${ASK/Host/Connection: close\\r\\nHost}"
-    hears '404 Not Found' bare
+    request "$ASK${ASK/Host/Connection: close\\r\\nHost}"
+    expect_answer '404 Not Found' bare
     NOWHERE="HTTP/1.1 404 Not Found\r\n${HEADER//$'\r'/\\r\\n}\r\n"
     exec 4>&-
     teardown
 }
 
-# Nothing that one client does ends it, or keeps another from its answer.
+# Nothing that one client does ends it, or stops the answers to another.
 stands_its_clients() {
-    knows_nowhere "$1"
+    learn_answer "$1"
     scene << END
 server -q
 S connect
@@ -161,23 +171,23 @@ idle 50ms
 END
 }
 
-# An answer of which the kernel takes only a part loses nothing.
+# When the kernel has room for a part of an answer only, the rest comes later.
 pays_its_debts() {
     web "$1" -q
     dial
-    # 9 MB of answers: more than the kernel keeps for one who does not read
+    # 9 MB of answers: more than the kernel keeps for a client that does not read
     { printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n%.0s' {1..5999}
         printf 'GET / HTTP/1.0\r\n\r\n'; } >&4 3>&- &
     sleep 0.3
     same 6000 "$(timeout 20 cat <&4 | tee "$BATS_TEST_TMPDIR/all" |
         grep -c '^HTTP/1.1 200 OK')" "answers"
-    same 6000 "$(grep -c '^<!doctype.*reload: what has grown' "$BATS_TEST_TMPDIR/all")" "pages"
+    same 6000 "$(grep -c '^<!doctype.*reload: wh.* grown' "$BATS_TEST_TMPDIR/all")" "pages"
     exec 4>&-
 }
 
-# Without a free fd it sleeps, serves those it has, and accepts again later.
+# Without a free fd it sleeps, serves its clients, and accepts again later.
 serves_without_fds() {
-    knows_nowhere "$1"
+    learn_answer "$1"
     scene << END
 limit 12
 server -q
@@ -194,7 +204,7 @@ idle 50ms
 END
 }
 
-# curl finds nothing to complain of.
+# curl accepts all answers.
 suits_curl() {
     command -v curl > /dev/null || skip "curl is missing"
     web "$1" -q
@@ -216,7 +226,7 @@ suits_curl() {
     same 405 "$(head -c 3000000 /dev/zero | fetch -H Expect: --data-binary @- "$url/")"
 }
 
-# What the page says it has done is what xray has seen it do.
+# The page has the same numbers of calls as xray.
 counts_what_it_does() {
     local name said seen wrong=''
     PROGRAM=$ROOT/$LESSON/steps/$1
@@ -224,14 +234,14 @@ counts_what_it_does() {
     under_xray
     FLAGS='' start_server -q
     dial
-    tell 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
-    hears '200 OK'
+    request 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
+    expect_answer '200 OK'
     exec 5<> "/dev/tcp/127.0.0.1/$PORT" 6<> "/dev/tcp/127.0.0.1/$PORT" 6>&-
     sleep 0.1
-    tell 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
-    hears '200 OK'
+    request 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'
+    expect_answer '200 OK'
     exec 4>&- 5>&-
-    # from listen() to the answer, which does not count itself
+    # from listen() to the last answer, whose own send() is not counted yet
     seen=$(grep -v ' sleeps \.\.\.$' "$TRACE" |
         awk '/ listen\(/ { n = NR } { all[NR] = $0 }
         / send\(/ { last = NR }
@@ -246,12 +256,12 @@ counts_what_it_does() {
     [[ $BODY =~ \<b\>2\</b\>clients\ now.*\<b\>2\</b\>requests\ so\ far ]]
 }
 
-# ---------------------------------------------- what edge-triggering forgets
+# ---------------------------------------- what edge-triggering reports once
 
-# Each scene lets the server find all of it at one event: it was stopped.
+# The server is stopped while the clients send, so it gets one event for all.
 
 lets_all_five_in() {
-    knows_nowhere "$1"
+    learn_answer "$1"
     scene << END
 server -q
 signal STOP
@@ -262,7 +272,7 @@ END
 }
 
 reads_all_there_is() {
-    knows_nowhere "$1"
+    learn_answer "$1"
     scene << END
 server -q
 A connect
@@ -279,7 +289,7 @@ END
 }
 
 waits_for_no_client() {
-    knows_nowhere "$1"
+    learn_answer "$1"
     scene << END
 server -q
 A connect

@@ -1,13 +1,13 @@
-# Looking inside: a server's system calls, as clients/xray tells them. Ask for
-# what holds of any right server, in whatever language: never for a sequence
-# of calls, nor for how long one took.
+# Looking inside: a server's system calls, as clients/xray prints them. A test
+# may ask for what is true of every right server, in any language: not for an
+# order of calls, and not for how long a call took.
 
 XRAY=$ROOT/clients/xray
 
 # The names of a call, for grep -xE.
 RECV='recv(from|msg)?|readv?' SEND='send(to|msg)?|writev?'
 
-# needs_xray: skip where the system lets nobody trace.
+# needs_xray: skip where the system does not allow tracing.
 needs_xray() {
     local status=0
     "$XRAY" -o /dev/null -- true 3>&- || status=$?
@@ -15,21 +15,21 @@ needs_xray() {
     same 0 "$status" "exit status of xray -- true"
 }
 
-# under_xray: from now on $PROGRAM is run under xray, which writes its lines
-# to $TRACE, and the summary when it ends. The program keeps its pid.
+# under_xray: from now on $PROGRAM runs under xray. The lines go to $TRACE, and
+# when the program ends, the summary too. The program keeps its pid.
 under_xray() {
     [ "$PROGRAM" != "$BATS_TEST_TMPDIR/under-xray" ] || return 0
     needs_xray
     TRACE=$BATS_TEST_TMPDIR/trace
     printf '#!/bin/sh\n%s\nexec "%s" -o "%s" --summary -- "%s" "$@"\n' \
-        "export ASAN_OPTIONS=detect_leaks=0 # that is not done by ptrace" \
+        "export ASAN_OPTIONS=detect_leaks=0 # it does not work under ptrace" \
         "$XRAY" "$TRACE" "$PROGRAM" > "$BATS_TEST_TMPDIR/under-xray"
     chmod +x "$BATS_TEST_TMPDIR/under-xray"
     PROGRAM=$BATS_TEST_TMPDIR/under-xray
 }
 
-# tally COLUMN NAME...: of these calls, from the summary: calls, slept, ms,
-# bytes or refused.
+# tally COLUMN NAME...: the sum of a column of the summary for these calls.
+# COLUMN: calls, slept, ms, bytes or refused.
 tally() {
     local column=$1
     shift
@@ -42,8 +42,8 @@ tally() {
         END { print n + 0 }' "$TRACE"
 }
 
-# calls_seen: what it called since it listens, a line each, as
-# thread|name|arguments|what came of it; its log and its locks left out.
+# calls_seen: its calls from listen() on, without its log and its locks; a line
+# for each call: thread|name|arguments|result.
 calls_seen() {
     sed -nE '/ listen\(/,$ {
         /\) sleeps \.\.\.$/d; / futex\(/d
@@ -51,8 +51,8 @@ calls_seen() {
     }' "$TRACE"
 }
 
-# sleeps: what it slept in, a line each time. A wait for nothing but time is
-# a nap, whatever it is called.
+# sleeps: the name of the call, on a line for each time that it slept. A call
+# that waits only for time is a "nap".
 sleeps() {
     calls_seen | awk -F'|' '
         $4 !~ /^slept / { next }
@@ -60,17 +60,17 @@ sleeps() {
         { print $2 }'
 }
 
-# slept_in REGEX...: it has slept in each of these, and in nothing else.
+# slept_in REGEX...: it has slept in each of these calls, and in no other.
 slept_in() {
     local wanted all
     all=$(IFS='|' && echo "$*")
     echo "It slept in:"
     sleeps | sort | uniq -c
     for wanted; do
-        sleeps | grep -qxE "$wanted" || { echo "but never in $wanted"; return 1; }
+        sleeps | grep -qxE "$wanted" || { echo "but it never slept in $wanted"; return 1; }
     done
     ! sleeps | grep -vxE "$all" > "$BATS_TEST_TMPDIR/elsewhere" ||
-        { echo "but may in nothing else than $all"; return 1; }
+        { echo "but it may sleep only in $all"; return 1; }
 }
 
 # births: how many threads and processes have begun so far.
@@ -78,16 +78,16 @@ births() {
     grep -cE ' a (thread|process) begins$' "$TRACE" || true
 }
 
-# readers: how many threads (or processes) have received from a client.
+# readers: how many threads or processes have received from a client.
 readers() {
     calls_seen | awk -F'|' '$2 ~ /^(recv|read)/ && $4 ~ /copied [0-9]/ { print $1 }' |
         sort -u | grep -c .
 }
 
-# A bit of everything: several clients, who speak in turns and at once; much
-# at a time; one who never reads; a half-close, a reset, and nothing at all.
+# busy_scene: a bit of everything. Several clients send in turns and at once;
+# one sends much and never reads; then a half-close, a reset, and a pause.
 busy_scene() {
-    scene <<'END' || { echo "The last that it did:"; tail -n 1 "$TRACE"; return 1; }
+    scene <<'END' || { echo "Its last call:"; tail -n 1 "$TRACE"; return 1; }
 server -q
 A connect; B connect; C connect
 A send "one\n"; B send "two\n"; A send "three\n"

@@ -1,7 +1,7 @@
 load helper
 lesson 05-epoll
 
-# The load generator: right answers pass, and each kind of wrong one is told.
+# The load generator accepts right answers, and finds each kind of wrong one.
 
 LOAD=$ROOT/clients/load
 
@@ -36,7 +36,7 @@ load_() {
     contains "$output" '"answers": 12'
 }
 
-@test "load keeps idle connections beside those at work, and checks them" {
+@test "load keeps idle connections beside the others, and checks them" {
     start_server -q
     run -0 load_ -c 10 -n 10 -i 500
     contains "$output" "100 answers, 0 errors"
@@ -50,7 +50,7 @@ load_() {
     contains "$output" "100 answers, 0 errors"
 }
 
-@test "nobody listens: one line that names the port, exit 1" {
+@test "no server: one line that names the port, exit 1" {
     start_server
     teardown
     run -1 load_
@@ -58,14 +58,14 @@ load_() {
     same 1 "${#lines[@]}" "lines"
 }
 
-@test "a server that stops answering: load gives up in time, exit 1" {
+@test "a server that stops answering: load ends in time, exit 1" {
     start_server -q
     kill -STOP "$PID"
     run -1 load_ -c 3 -n 1 -t 1
     contains "$output" "no answer for 1 s"
 }
 
-@test "a server that goes in the middle: errors, exit 1" {
+@test "a server that ends meanwhile: errors, exit 1" {
     start_server -q
     load_ -c 3 -n 100000000 > "$BATS_TEST_TMPDIR/out" 2>&1 &
     local job=$!
@@ -75,7 +75,7 @@ load_() {
     run -1 grep ' 0 errors' "$BATS_TEST_TMPDIR/out"
 }
 
-# wrong FROM TO: a copy of the server, with a fault.
+# wrong FROM TO: start a copy of the server, with TO in the place of FROM.
 wrong() {
     grep -qF "$1" "$ROOT/05-epoll/server.c"
     awk -v from="$1" -v to="$2" '{
@@ -87,33 +87,33 @@ wrong() {
     start_server -q
 }
 
-@test "a wrong byte is found, and told: which client, where, wanted, got" {
+@test "load finds a wrong byte, and prints the client, the place, both bytes" {
     wrong "('a' <= bytes[i]" "('b' <= bytes[i]"
     run -1 load_ -c 3 -n 3
     contains "$output" wanted
     contains "$output" "got"
 }
 
-@test "a lost byte is found" {
+@test "load finds a lost byte" {
     wrong "send(fd, bytes, length, 0)" "send(fd, bytes, length - 1, 0)"
     run -1 load_ -c 3 -n 3 -t 1
 }
 
-@test "a doubled answer is found" {
+@test "load finds an answer that comes twice" {
     wrong "ssize_t n = send(fd, bytes, length, 0);" \
         "send(fd, bytes, length, 0); ssize_t n = send(fd, bytes, length, 0);"
     run -1 load_ -c 3 -n 3 -t 1
 }
 
-@test "an early end is found" {
+@test "load finds an early end" {
     wrong "    return answer(fd, buffer, (size_t)n);" \
         "    return answer(fd, buffer, (size_t)n) == GONE ? GONE : GONE;"
     run -1 load_ -c 3 -n 3
-    # told as an end of file, or a reset if the next message was on its way
+    # an end of file, or a reset if the next message was on its way
     contains "$output" "3 errors"
 }
 
-@test "Ctrl-C ends load at once: what it has so far, exit 130" {
+@test "Ctrl-C ends load at once: it prints what it has so far, exit 130" {
     start_server -q
     set -m
     "$LOAD" -p "$PORT" -c 3 -n 100000000 > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
@@ -125,18 +125,38 @@ wrong() {
     contains "$(cat "$BATS_TEST_TMPDIR/out")" "answers"
 }
 
-@test "wrong usage: the usage, what is wrong, exit 2" {
-    for words in "" "-p" "-p abc" "-p 0" "-p 1 -c 0" "-p 1 -s 0" "-p 1 -n x" \
-        "-p 1 -t x" "-Z" "-p 1 extra"; do
+@test "wrong usage: the usage and the wrong word, exit 2" {
+    local words wrong
+    while read -r wrong words; do
         # shellcheck disable=SC2086 # they are words
-        run -2 "$LOAD" $words 3>&-
+        run -2 "$LOAD" $words 3>&- < /dev/null
         contains "$output" usage
-    done
+        contains "$output" "$wrong"
+    done <<'END'
+-p
+'p' -p
+'abc' -p abc
+'0' -p 0
+'65536' -p 65536
+'0' -p 1 -c 0
+'0x10' -p 1 -c 0x10
+'-1' -p 1 -s -1
+'99999999999999999999' -p 1 -s 99999999999999999999
+'1e3' -p 1 -n 1e3
+'nan' -p 1 -t nan
+'inf' -p 1 -t inf
+'+5' -p 1 -i +5
+'-2' -p 1 -i -2
+'5x' -p 1 -P 5x
+Z -Z
+jsn -p 1 --jsn
+'extra' -p 1 extra
+END
     run -0 "$LOAD" -h
     contains "$output" usage
 }
 
-@test "more clients than the system lets it open: one line with both numbers" {
+@test "more clients than it may have fds: one line with both numbers" {
     start_server -q
     run -1 bash -c "ulimit -n 64; exec '$LOAD' -p $PORT -c 100" 3>&-
     contains "$output" "need 116 file descriptors, the limit is 64"

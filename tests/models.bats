@@ -1,6 +1,6 @@
 load helper
 
-# make models: the six I/O models, drawn as they ran. All looks at one run.
+# make models runs and draws the six I/O models. Most tests look at one run.
 
 setup_file() {
     build clients/xray clients/models
@@ -17,15 +17,15 @@ setup() {
     SVG=$BATS_FILE_TMPDIR/models.svg
 }
 
-# model NUMBER STEP: what it did, from the table: $table, its rows ("main recv(3)
-# 300 ms 0 of 5 280.6 7 0 0 1"), and from the page: $asleep, the calls that it
-# slept in, $called, all that are drawn, each with its fd.
+# model NUMBER STEP: what the program did. $table has its rows of the table
+# ("main recv(3) 300 ms 0 of 5 280.6 7 0 0 1"). From the page come $asleep, the
+# calls that it slept in, and $called, all calls with the fd of each.
 model() {
     compgen -G "$ROOT/0*/steps/$2.c" > /dev/null || skip "there is no $2 here"
     local figure
     figure=$(awk -v n="$1" '/<g class="figure">/ { g++ } g == n' "$SVG")
     ! grep -q 'class="cell refusal".*io_uring' <<< "$figure" ||
-        skip "io_uring is not to be had here"
+        skip "there is no io_uring here"
     table=$(awk -v n="$1" '/^Done early/ { exit }
         table { g += /^[a-z]/; if (g == n) print substr($0, 15) }
         /sleeps in/ { table = 1 }' "$BATS_FILE_TMPDIR/out" | tr -s ' ')
@@ -37,7 +37,7 @@ model() {
     echo "asleep in: $asleep; calls drawn: $called"
 }
 
-@test "the page is well-formed, stands alone, is light and dark, has six figures" {
+@test "the page is well-formed, needs no other file, is light and dark, has six figures" {
     command -v xmllint > /dev/null || command -v python3 > /dev/null ||
         skip "xmllint and python3 are missing"
     xmllint --noout "$SVG" ||
@@ -47,7 +47,7 @@ model() {
     ! grep -qE '<script|<image|href|@import|url\([^#]' "$SVG"
 }
 
-@test "the figures as text are at most 80 columns wide, and in black and white" {
+@test "in a pipe the figures are at most 80 columns wide, and have no colours" {
     local text
     text=$(LC_ALL=C tr -d '\200-\277' < "$BATS_FILE_TMPDIR/out")
     same '' "$(LC_ALL=C awk 'length > 80' <<< "$text")" "too wide"
@@ -69,19 +69,19 @@ model() {
     [ "$(awk '{ print $10 }' <<< "$table")" -gt 10 ] # refused
 }
 
-@test "multiplexed: asleep in select alone" {
+@test "multiplexed: asleep only in select" {
     model 3 03m-late
     same select "$asleep"
     contains "$table" " 5 of 5 "
     same 0 "$(awk '{ print $10 }' <<< "$table")" refused
 }
 
-@test "signal-driven: one SIGIO is delivered, at the message" {
+@test "signal-driven: the kernel delivers one SIGIO, when the message arrives" {
     model 4 02f-signal-driven
     contains "$table" " 5 of 5 "
     same 1 "$(awk 'NR == 1 { print $11 }' <<< "$table")" signals
     same 1 "$(grep -c '>SIGIO</text>' "$SVG")" "that are drawn"
-    ! grep -q 'recv(3)' <<< "$table" # asleep there
+    ! grep -q 'recv(3)' <<< "$table" # it does not sleep there
 }
 
 @test "asynchronous by aio: a second thread sleeps in read" {
@@ -92,14 +92,14 @@ model() {
     [[ $called != *"recv(3)"* ]]
 }
 
-@test "asynchronous by io_uring: the message comes, and nobody receives it" {
+@test "asynchronous by io_uring: the message arrives without a recv" {
     model 6 05h-io-uring
     contains "$table" " 5 of 5 "
-    contains "$table" "nobody its ring"
-    same "recv(6)" "$called" # the requests' fd; 3 is the ring, 4 the message's
+    contains "$table" "kernel its ring"
+    same "recv(6)" "$called" # fd 6: the requests; 3: the ring; 4: the message
 }
 
-@test "what is missing or fails is told in its place, the others are drawn" {
+@test "a program that is missing or fails: the error is in its place, the others are drawn" {
     local kit=$BATS_TEST_TMPDIR/kit fails=02-nonblocking/steps/02g-late
     mkdir -p "$kit"/{clients,01-blocking/steps,02-nonblocking/steps}
     mkdir -p "$kit/05-epoll/steps"
@@ -117,8 +117,8 @@ model() {
     contains "$(< "$kit/build/models.svg")" "no luck &#38; no end"
 }
 
-@test "where there is no tracing, one line says so" {
-    # Nobody is traced by two.
+@test "where the system does not allow tracing, one line says so" {
+    # A process can have only one tracer.
     run -77 "$ROOT/clients/xray" -q -o /dev/null -- "$ROOT/clients/models" 3>&-
     same 1 "${#lines[@]}" "lines"
     contains "$output" "no tracing here"
@@ -127,7 +127,7 @@ model() {
     contains "$output" "no tracing here"
 }
 
-@test "xray --svg draws one run, and says what it leaves out" {
+@test "xray --svg draws one run, and prints how many events it leaves out" {
     local svg=$BATS_TEST_TMPDIR/x.svg
     run -0 "$ROOT/clients/xray" -q -o /dev/null --svg "$svg" -- \
         dd if=/dev/zero of=/dev/null bs=1 count=10100 3>&-
@@ -137,4 +137,10 @@ model() {
     grep -q '</svg>' "$svg"
     run -1 "$ROOT/clients/xray" --svg /nowhere/x.svg -- true 3>&-
     contains "$output" "/nowhere/x.svg: No such file"
+}
+
+@test "an argument: the usage, the argument, exit 2" {
+    run -2 "$ROOT/clients/models" more 3>&-
+    contains "$output" "'more'"
+    contains "$output" "usage: clients/models"
 }

@@ -3,6 +3,9 @@
 #
 #     tests/run.sh [NAME]     `make test`, `make test-03-select`
 #
+# A lesson's name stands for the tests of its server and of its steps; where
+# SERVER names another server, for those of the server alone.
+#
 # The tests mostly wait, so more files run at once than there are cores. What
 # a file prints comes in one piece, when the file has ended, and one line with
 # the sums ends it all. Exit status 0: all tests passed or were skipped.
@@ -13,11 +16,17 @@ command -v bats > /dev/null || {
         'brew install bats-core'
     exit 1
 }
+unset MAKEFLAGS MFLAGS # the tests call make themselves
 if [ $# -gt 0 ]; then
-    [ -f "tests/$1.bats" ] && exec bats "tests/$1.bats"
-    echo "There are no tests of $1. Try: $(cd tests && ls -- *.bats |
-        sed 's/\.bats$//' | tr '\n' ' ')"
-    exit 1
+    file=tests/$1.bats steps=tests/${1%%-*}-steps.bats
+    if [ ! -f "$file" ]; then
+        echo "There are no tests of $1. Try: $(cd tests && ls -- *.bats |
+            sed 's/\.bats$//' | tr '\n' ' ')"
+        exit 1
+    elif [ "$SERVER" ] || [ ! -f "$steps" ] || [ "$file" = "$steps" ]; then
+        exec bats "$file"
+    fi
+    exec bats "$file" "$steps"
 fi
 
 out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT || exit 1

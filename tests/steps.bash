@@ -38,11 +38,11 @@ says() {
     done
 }
 
-# hears_late STEP BEFORE: the task of 01h, in another model: one late message
+# answers_late STEP BEFORE: the task of 01h, in another model: one late message
 # and five requests. The step answers all requests in order, BEFORE of them (0
 # or 5) before the message arrives. A machine that stops for 60 ms spoils that,
 # so there are three tries.
-hears_late() {
+answers_late() {
     local requests=('of +20 ms is ans' 'of +70 ms is ans' 'of 120 ms is ans' \
         'of 170 ms is ans' 'of 220 ms is ans') try
     for try in 1 2 3; do

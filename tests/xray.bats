@@ -2,9 +2,9 @@ load helper
 load inside
 lesson 07-threads-procs
 
-# xray, which shows a program's system calls: it changes nothing but the time
-# that they take, loses none, invents none, and says whether one has slept only
-# where the kernel does. The probes are small programs that know what they do.
+# xray prints a program's system calls. It changes nothing but the time that
+# they take, it loses none, and it prints "slept" only where the kernel says so.
+# The probe is a small program that makes known calls.
 
 setup_file() {
     build clients/play clients/load clients/xray 07-threads-procs/server
@@ -20,13 +20,13 @@ setup() {
     export ASAN_OPTIONS=detect_leaks=0
 }
 
-# xray OPTION...: run it, its lines in $LINES_. The first file that the command
-# opens is 3: none of ours is left.
+# xray OPTION...: run it; its lines go to $LINES_. The command has none of our
+# files open, so the first one that it opens is fd 3.
 xray() {
     (without_files "$XRAY" -o "$LINES_" "$@")
 }
 
-# without_files COMMAND...: become this.
+# without_files COMMAND...: exec it without our open files.
 without_files() {
     local fd
     for fd in {3..19}; do
@@ -52,18 +52,24 @@ probe_source() {
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int pair[2]; /* of sockets: 3 and 4 */
 static char byte;
 
-/* On a CPU that we share with a spinning child: a call that works for long, and
-   is put aside meanwhile, and calls that sleep, however shortly. */
+static void sleep_us(long us)
+{
+    nanosleep(&(struct timespec){ 0, us * 1000 }, NULL);
+}
+
+/* A child spins on the same CPU. A read() works for a long time, and loses the
+   CPU to the child meanwhile; other calls sleep, some for a short time. */
 static int slept(void)
 {
     enum { SIZE = 64 << 20 };
     cpu_set_t here;
-    sigset_t child_ends; /* under a tracer this would interrupt recv() */
+    sigset_t child_ends; /* under a tracer SIGCHLD would interrupt recv() */
     char *much = malloc(SIZE);
     sigemptyset(&child_ends);
     sigaddset(&child_ends, SIGCHLD);
@@ -77,13 +83,13 @@ static int slept(void)
     int zero = open("/dev/zero", O_RDONLY);
     if (read(zero, much, SIZE) != SIZE)
         return 1;
-    usleep(1000);
-    usleep(1);
+    sleep_us(1000);
+    sleep_us(1);
     kill(child, SIGKILL);
     wait(NULL);
     child = fork();
     if (child == 0) {
-        usleep(50000);
+        sleep_us(50000);
         return write(pair[1], "x", 1) != 1;
     }
     if (recv(pair[0], &byte, 1, 0) != 1)    /* sleeps */
@@ -147,14 +153,14 @@ static void *waits(void *unused)
 
 static void *waits_later(void *unused)
 {
-    usleep(30000);
+    sleep_us(30000);
     return waits(unused);
 }
 
 static void *execs(void *unused)
 {
     (void)unused;
-    usleep(30000);
+    sleep_us(30000);
     execlp("true", "true", (char *)NULL);
     err(1, "exec");
 }
@@ -176,14 +182,14 @@ int main(int argc, char **argv)
         in_order();
     if (strcmp(what, "sets") == 0)
         sets();
-    if (strcmp(what, "many") == 0) /* calls: as fast as it can */
+    if (strcmp(what, "many") == 0) /* calls, without a pause */
         for (int i = 0; i < 2000; i++) {
             send(pair[1], "x", 1, 0);
             recv(pair[0], &byte, 1, 0);
         }
-    if (strcmp(what, "child") == 0) /* has it one that it did not make? */
+    if (strcmp(what, "child") == 0) /* has it a child? it has made none */
         return wait(NULL) == -1 && errno == ECHILD ? 0 : 1;
-    if (strcmp(what, "exec") == 0) { /* by a thread; two others sleep */
+    if (strcmp(what, "exec") == 0) { /* in one thread; two others sleep */
         pthread_create(&thread, NULL, waits, NULL);
         pthread_create(&thread, NULL, execs, NULL);
         recv(pair[1], &byte, 1, 0);
@@ -215,8 +221,8 @@ END
     same input "$(echo input | xray -- cat)"
 }
 
-# What a process can know of itself: parent, group and session, signals, fds,
-# directory, environment, limits, children.
+# All that a process can find out about itself: parent, group and session,
+# signals, fds, directory, environment, limits, children.
 @test "xray: pid, files, signals, session and children are as without it" {
     export LOOK='ls /proc/self/fd; cut -d " " -f 4-8 /proc/$$/stat; umask; pwd
         grep -E "^(Sig[^Q]|Shd|Groups|NoNewPrivs|Seccomp)" /proc/$$/status
@@ -233,7 +239,7 @@ END
     xray -- "$PROBE" child
 }
 
-# in_background ARG...: xray as a job of ours; $PID is the command itself.
+# in_background ARG...: run xray in the background; $PID is the command's.
 in_background() {
     set -m
     without_files "$XRAY" -o "$LINES_" "$@" > "$BATS_TEST_TMPDIR/out" 2>&1 \
@@ -242,43 +248,43 @@ in_background() {
     set +m
 }
 
-# tells REGEX [FILE]: there is such a line, or will be soon.
-tells() {
+# prints REGEX [FILE]: such a line is there, or comes soon.
+prints() {
     within 3 grep -qE "$1" "${2:-$LINES_}" ||
         { echo "no line: $1"; cat "${2:-$LINES_}"; return 1; }
 }
 
-@test "xray: signals reach the command, and are told; stopped and continued it goes on" {
+@test "xray: signals reach the command, and xray prints them; after a stop it goes on" {
     in_background -- "$PROBE" signals
-    tells 'recv\(3\) sleeps \.\.\.$'
+    prints 'recv\(3\) sleeps \.\.\.$'
     kill -STOP "$PID"
-    tells 'SIGSTOP comes from [0-9]+$'
+    prints 'SIGSTOP comes from [0-9]+$'
     grep -q '^State:.[Tt]' "/proc/$PID/status"
     kill -CONT "$PID"
-    tells 'SIGCONT comes'
+    prints 'SIGCONT comes'
     kill -USR1 "$PID"
     ends_with 143 "$PID"
     PID=
-    tells "recv\(3\) slept .* ms, (failed: EINTR|interrupted)$"
+    prints "recv\(3\) slept .* ms, (failed: EINTR|interrupted)$"
     same "SIGSTOP SIGCONT SIGUSR1 SIGUSR1 SIGTERM" \
         "$(sed -n 's/.* ms: \(SIG[A-Z0-9]*\) comes.*/\1/p' "$LINES_" | xargs)"
 }
 
-@test "xray: Ctrl-C reaches the command, not what watches it" {
+@test "xray: Ctrl-C reaches the command, not the tracer" {
     in_background --summary -- sh -c 'trap "echo caught; exit 3" INT
         while :; do sleep 0.05; done'
-    tells 'sleeps'
+    prints 'sleeps'
     kill -INT -- "-$PID"
     ends_with 3 "$PID"
     PID=
     same caught "$(cat "$BATS_TEST_TMPDIR/out")"
-    tells 'SIGINT comes'
-    tells '^asleep in:'
+    prints 'SIGINT comes'
+    prints '^asleep in:'
 }
 
-# ----------------------------------------------------- what it tells
+# ---------------------------------------------------- what it prints
 
-@test "xray: its lines stand in true order with what the command prints" {
+@test "xray: its lines and those of the command come in the order of the calls" {
     (without_files "$XRAY" -- "$PROBE" in-order) > "$BATS_TEST_TMPDIR/both" 2>&1
     for i in {0..299}; do
         printf '%s\n' "sends $i" "send(4) copied 1 byte" "receives $i" \
@@ -303,27 +309,28 @@ recv(3) slept, copied 1 byte
 recv(3) refused: EAGAIN
 send(4) copied 5 bytes
 recv(3) copied 5 bytes
-poll(3 in, 0 ms): nobody" "$(sort_by_thread <<< "$output")"
-    # and it did take long: longer than the nap of 1 ms, which is told
+poll(3 in, 0 ms): 0 ready" "$(sort_by_thread <<< "$output")"
+    # and the read() took longer than the sleep of 1 ms
     awk '/socketpair/ { at = $2 } / read\(/ { exit $2 - at < 2 }' "$LINES_"
 }
 
-# The child's write and the parent's recv end at the same time.
+# The child's write and the parent's recv end at the same time: put the write
+# first.
 sort_by_thread() {
     awk '/^write/ { write = $0; next }
          /^recv\(3\) slept/ { print write == "" ? "write(4) copied 1 byte" : write }
          { print }'
 }
 
-@test "xray: a call that is asleep is shown while it sleeps, once" {
+@test "xray: it prints a call that sleeps once while it sleeps" {
     in_background -- "$PROBE" signals
-    tells 'recv\(3\) sleeps \.\.\.$'
+    prints 'recv\(3\) sleeps \.\.\.$'
     gone "$PID" && return 1
     sleep 0.1
     same 1 "$(grep -c 'recv(3)' "$LINES_")" "lines about it"
 }
 
-@test "xray: select and poll by the fds they ask for, epoll by how many it watches" {
+@test "xray: it names the fds of select and poll, and counts those of epoll" {
     run -0 xray -- "$PROBE" sets
     run -0 sed -E 's/^xray +[0-9.]+ ms: //; s/slept [0-9.]+ ms/slept/; /sleeps/d' "$LINES_"
     same "socketpair(): 3, 4
@@ -344,35 +351,35 @@ close(4)
 epoll_wait(1 watched, 0 ms): 1 ready" "$(grep -v '^close([^4]' <<< "$output")"
 }
 
-@test "xray: a thread's exec ends the others, and is no new process" {
+@test "xray: exec ends the other threads, and begins no process" {
     xray -- "$PROBE" exec
     cat "$LINES_"
     same 2 "$(grep -c 'a thread begins' "$LINES_")" "threads"
     run -1 grep 'a process begins' "$LINES_"
-    tells 'recv\(3\) slept .* and its thread ends'
-    tells 'recv\(4\) slept .* and its thread ends'
-    tells 'the thread ends: exec'
+    prints 'recv\(3\) slept .* and its thread ends'
+    prints 'recv\(4\) slept .* and its thread ends'
+    prints 'the thread ends: exec'
     run -1 grep -E 'recv\([34]\)(:| copied| failed)' "$LINES_"
     xray --summary -- sh -c 'exec cat /dev/null'
     same 1 "$(grep -c '^all ' "$LINES_")" "summaries"
 }
 
-@test "xray: a process whose first thread has ended is still seen" {
+@test "xray: it reports a process whose first thread has ended" {
     xray -q -- "$PROBE" leaderless
     grep -q '^1 messages received, ' "$LINES_"
 }
 
-@test "xray: of a command that is killed, what it was in is told" {
+@test "xray: when SIGKILL ends the command, it prints the call that it was in" {
     in_background --summary -- "$PROBE" signals
-    tells 'recv\(3\) sleeps'
+    prints 'recv\(3\) sleeps'
     kill -KILL "$PID"
     ends_with 137 "$PID"
     PID=
-    tells 'recv\(3\)( slept .* ms)? and its thread ends$'
-    tells '^all '
+    prints 'recv\(3\)( slept .* ms)? and its thread ends$'
+    prints '^all '
 }
 
-@test "xray: a pipe that is full makes it wait, and loses no line" {
+@test "xray: it waits for a full pipe, and loses no line" {
     without_files "$XRAY" --summary -- "$PROBE" many 2>&1 | {
         for i in {1..20}; do head -c 4096; sleep 0.03; done
         cat
@@ -382,15 +389,15 @@ epoll_wait(1 watched, 0 ms): 1 ready" "$(grep -v '^close([^4]' <<< "$output")"
     TRACE=$LINES_ tally calls send recv | grep -x 4000
 }
 
-@test "xray: who reads no more of it ends nobody" {
+@test "xray: when the reader of its lines ends, the command goes on" {
     { "$XRAY" -- "$PROBE" many; echo $? > "$BATS_TEST_TMPDIR/status"; } 2>&1 3>&- |
         head -n 1
     same 0 "$(cat "$BATS_TEST_TMPDIR/status")" "exit status"
 }
 
-# ------------------------------------------- nothing lost, nothing invented
+# ------------------------------------------------ no call more or less
 
-# answers_100 [FLAG...]: 07's server, and 100 clients with five messages each.
+# answers_100 [FLAG...]: 07's server answers five messages of 100 clients each.
 answers_100() {
     PROGRAM=$ROOT/07-threads-procs/server FLAGS='' start_server -q "$@"
     "$ROOT/clients/load" -p "$PORT" -c 100 -n 5 -s 64 3>&-
@@ -399,14 +406,14 @@ answers_100() {
     within 5 gone "$PID"
 }
 
-# The server has closed every client's connection: the listener (0A) is left.
+# The server has closed all connections: only the listener (0A) is left.
 all_have_left() {
     ! grep -qE "^ *[0-9]+: 0100007F:$(printf %04X "$PORT") [^ ]+ 0[^A]" /proc/net/tcp
 }
 
-# Each client's five messages are five recv and five send, and its end is one
-# recv more; whoever has begun has ended.
-@test "xray: 100 clients, threads or processes: to a call what the clients have seen" {
+# For each client the server calls send five times and recv six times: the last
+# recv finds the end of the stream. Each thread or process ends.
+@test "xray: 100 clients, threads or processes: exactly the calls that they need" {
     SLOWLY="$XRAY --summary -o $LINES_ --" TRACE=$LINES_
     for model in thread process "pool -w 20" "prefork -w 20"; do
         echo "$model"
@@ -416,7 +423,7 @@ all_have_left() {
         same "500 32000" "$(tally calls send) $(tally bytes send)" send
         same 100 "$(grep -cE ' accept\(3\).*: [0-9]+$' "$LINES_")" accept
         same 100 "$(grep -cE ' recv\([0-9]+\).* nothing: the end$' "$LINES_")" ends
-        same "$(births)" "$(grep -cE ' the (thread|process) ends: ' "$LINES_")" born
+        same "$(births)" "$(grep -cE ' the (thread|process) ends: ' "$LINES_")" "begin and end"
         [ "$(births)" -ge 20 ]
         grep -vE ' sleeps \.\.\.$' "$LINES_" | grep -oE ' [a-z_]+\(' |
             sort | uniq -c | while read -r n name; do
@@ -443,8 +450,8 @@ all_have_left() {
     done
 }
 
-# answers_one: 05's server, and one client, one message at a time: so it is
-# certain how often it waits.
+# answers_one: 05's server answers one client, one message at a time. So it is
+# known how often it waits.
 answers_one() {
     PROGRAM=$ROOT/05-epoll/server FLAGS='' start_server -q
     exec 4<> "/dev/tcp/127.0.0.1/$PORT"
@@ -458,7 +465,7 @@ answers_one() {
     within 5 gone "$PID"
 }
 
-@test "xray: one message at a time: one wait, recv and send for each, and so says strace" {
+@test "xray: one message at a time: one wait, recv and send for each, as strace counts" {
     build 05-epoll/server
     SLOWLY="$XRAY -q -o $LINES_ --" answers_one
     local seen strace=$BATS_TEST_TMPDIR/strace
@@ -471,7 +478,7 @@ answers_one() {
         sub(/from|to$|1$/, "", $NF); print $NF, $4 }' "$strace" | sort)" "$seen"
 }
 
-@test "xray: threads and processes by their numbers, each beginning and end told once" {
+@test "xray: each line has the thread id; each thread and process begins and ends once" {
     PROGRAM=$ROOT/07-threads-procs/server
     local SLOWLY="$XRAY -o $LINES_ --" one
     for model in thread process; do
@@ -481,16 +488,16 @@ answers_one() {
         read -r -t 3 -u 4 one
         exec 4>&-
         one=$(sed -n 's/.* ms: \[\([0-9]*\)\] recv([0-9]*).* copied 6 bytes$/\1/p' "$LINES_")
-        tells "\[$one\] the $model ends: exit 0$"
-        tells "\[$one\] a $model begins$"
-        tells "\[$one\] recv\([0-9]+\) .*copied nothing: the end$"
+        prints "\[$one\] the $model ends: exit 0$"
+        prints "\[$one\] a $model begins$"
+        prints "\[$one\] recv\([0-9]+\) .*copied nothing: the end$"
         teardown
     done
 }
 
 # ----------------------------------------------------------- its options
 
-@test "xray: -o writes to a file, else standard error; -q shows the summary alone" {
+@test "xray: -o prints to a file, else standard error; -q prints only the summary" {
     run -0 --separate-stderr "$XRAY" -- "$PROBE" in-order 3>&-
     same 600 "${#lines[@]}" "lines on standard output"
     grep -q '^xray.* send(.*copied 1 byte$' <<< "$stderr"
@@ -504,7 +511,7 @@ answers_one() {
     run -1 grep $'\033' "$LINES_"
 }
 
-@test "xray: the summary says what each thread was asleep in, and leaves the log out" {
+@test "xray: the summary has the sleeps of each thread, and counts the log apart" {
     xray -q -- "$PROBE" slept
     cat "$LINES_"
     local TRACE=$LINES_
@@ -520,13 +527,22 @@ answers_one() {
     grep -qx '300 messages received, 2.00 calls for each (the log not counted)' "$LINES_"
 }
 
-@test "xray: wrong usage, no such program, one that is none: exit 2, 127, 126" {
-    local words
-    for words in "" "-Z -- true" "-o" "--" "-q"; do
+@test "xray: wrong usage: exit 2; no such program: 127; it cannot run: 126" {
+    local words wrong
+    while read -r wrong words; do
         # shellcheck disable=SC2086 # they are words
-        run -2 "$XRAY" $words 3>&-
+        run -2 "$XRAY" $words 3>&- < /dev/null
         contains "$output" "usage: xray"
-    done
+        contains "$output" "$wrong"
+    done <<'END'
+COMMAND
+'-Z' -Z -- true
+-o -o
+--svg --svg -- true
+COMMAND --
+COMMAND -q
+'-q-' -q- -- true
+END
     run -0 "$XRAY" -h 3>&-
     contains "$output" "usage: xray"
     run -127 "$XRAY" --summary -- /nowhere/at-all 3>&-
@@ -537,8 +553,8 @@ answers_one() {
     contains "$output" /nowhere/at-all
 }
 
-# Nobody may trace what is traced already.
-@test "xray: where the system lets it trace nothing: one line, exit 77" {
+# A process can have only one tracer.
+@test "xray: where the system does not allow tracing: one line, exit 77" {
     run -77 xray -- "$XRAY" --summary -- "$PROBE" in-order
     same 1 "${#lines[@]}" "lines"
     contains "$output" "xray: no tracing here (ptrace)"

@@ -1,75 +1,30 @@
 /*
- * 01d-one-message: accept one client, take one message, answer it, and end.
+ * 01d-one-message: accept one client, receive one message, answer it, end.
  *
- *     make 01d                                          watch it play a scene
+ *     make 01d                                            watch its scene
  *     01-blocking/steps/01d-one-message [-p PORT (9000)]  or run it by itself
  *
- * A server in four calls: accept, recv, send, close; and then the end. One
- * recv() is "one message" only as long as nobody sends more, or in two pieces.
- * Look at who comes second: connected by the kernel, never accepted.
+ * A server in four calls: accept, recv, send, close. Its mistake: it takes one
+ * recv() for one message. That is true only until a client sends more at once,
+ * or sends its message in two pieces. Look at the second client: the kernel
+ * connects it, but this server never accepts it.
  * The notes: 接收一条数据.
  *
- *     accept: waiting
+ *     accept: waiting, fd 3
  *     fd 4: accept
  *     fd 4: recv: 5 bytes
  *     fd 4: send: 5 bytes
  */
-#include <arpa/inet.h>
-#include <err.h>
-#include <errno.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#define LOG(...) (printf("%s:%d: ", __FILE__, __LINE__), \
-                  printf(__VA_ARGS__), putchar('\n'))
-
-/* A listener on 127.0.0.1, at this port or at the one that -p names. */
-static int listener_at(int port, int argc, char **argv)
-{
-    char rest;
-    if (argc > 1 && (argc != 3 || strcmp(argv[1], "-p") != 0 ||
-                     sscanf(argv[2], "%6d%c", &port, &rest) != 1 ||
-                     port < 0 || port > 65535))
-        errx(2, "usage: %s [-p PORT (to 65535; 0: any free)]", argv[0]);
-
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-        .sin_port = htons((uint16_t)port),
-    };
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-    if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, SOMAXCONN) < 0)
-        err(1, "bind and listen, port %d (-p 0 takes any free one)", port);
-    getsockname(listener, (struct sockaddr *)&address, &size);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
-    printf("%s: listening on 127.0.0.1:%d\n", argv[0],
-           ntohs(address.sin_port));
-    return listener;
-}
-
-/* a-z become A-Z, every other byte stays. There is no if in the loop, so the
-   compiler can work on 16 bytes at once instead of guessing at each. (Inlined
-   into main(), which runs but once, gcc does not take that trouble.) */
-static __attribute__((noinline)) void upper(char *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
-}
+#include "step.h"
 
 int main(int argc, char **argv)
 {
-    char message[1024]; /* bytes: the notes' recv(1024) */
-    int listener = listener_at(9000, argc, argv);
+    char bytes[1024]; /* the notes' recv(1024) */
+    step.port = 9000;
+    begin_step(argc, argv, "p:", "[-p PORT (9000; 0: any free)]");
+    int listener = listen_on(step.port);
 
-    LOG("accept: waiting");
+    LOG("accept: waiting, fd %d", listener);
     int fd;
     while ((fd = accept(listener, NULL, NULL)) < 0)
         if (errno != EINTR && errno != ECONNABORTED)
@@ -77,20 +32,21 @@ int main(int argc, char **argv)
     LOG("fd %d: accept", fd);
 
     ssize_t n;
-    while ((n = recv(fd, message, sizeof message, 0)) < 0 && errno == EINTR)
-        ;
+    while ((n = recv(fd, bytes, sizeof bytes, 0)) < 0 && errno == EINTR)
+        continue;
     if (n < 0)
         LOG("fd %d: recv: %s", fd, strerror(errno));
     else
         LOG("fd %d: recv: %zd bytes", fd, n);
+
     if (n > 0) {
-        upper(message, (size_t)n);
-        n = send(fd, message, (size_t)n, 0); /* there is room */
+        upper(bytes, (size_t)n);
+        n = send(fd, bytes, (size_t)n, 0); /* the kernel has room for 1 KiB */
         if (n < 0)
             LOG("fd %d: send: %s", fd, strerror(errno));
         else
             LOG("fd %d: send: %zd bytes", fd, n);
     }
     close(fd);
-    close(listener); /* and with it all who have not been accepted */
+    close(listener); /* the kernel resets all clients that still wait */
 }

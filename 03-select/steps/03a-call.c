@@ -1,11 +1,12 @@
 /*
- * 03a-call: what select() is told, and what it answers.
+ * 03a-call: what select() gets, and what it returns.
  *
  *     make 03a    or: 03-select/steps/03a-call [-s SECONDS (0.2)]
  *
- * SECONDS is how long one second of the notes lasts. Look at the full send
- * buffer (list 2 is about room on our side, and nothing else), and at what an
- * urgent byte and a reset do to list 3.
+ * SECONDS is how long one second of the notes lasts. A list is an fd_set: list
+ * 1 is for reading, 2 for writing, 3 for exceptional conditions. Look at the
+ * line about the full send buffer: list 2 is about room in it, and nothing
+ * else. And look at what an urgent byte and a reset do to list 3.
  * The notes: select 方法; 扩展说明.
  *
  *       {100}, a byte comes after 2      1  after 2.0 s, 98.0 s left in it
@@ -15,24 +16,54 @@
  */
 #define ASKED_FOR 65536
 #define FD_SETSIZE ASKED_FOR /* before the headers: the notes' way */
-#include <arpa/inet.h>
-#include <err.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "step.h"
 #include <sys/select.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
-static double second = 0.2;
+/* Start a child process that writes a byte into a pipe after 2 seconds. */
+static void write_later(int fd)
+{
+    if (check(fork(), "fork") > 0)
+        return;
+    nap(2);
+    _exit(write(fd, "x", 1) != 1);
+}
 
-/* Put fd into all three sets, and do not wait. Tell what select() returns,
-   which is a number of bits, and which bits it has left. */
+/* Wait for a byte from a pipe; it comes after 2 seconds, or never. */
+static void wait_for_byte(bool comes, const char *what,
+                          struct timeval *timeout)
+{
+    int ends[2];
+    check(pipe(ends), "pipe");
+    if (comes)
+        write_later(ends[1]);
+    fd_set set;
+    FD_ZERO(&set);
+    FD_SET(ends[0], &set);
+    double start = now();
+    int n = select(ends[0] + 1, &set, NULL, NULL, timeout);
+    printf("  %-33s%2d  after %.1f s", what, n, now() - start);
+    if (timeout != NULL)
+        printf(", %.1f s left in it", ((double)timeout->tv_sec +
+               (double)timeout->tv_usec / 1e6) / step.second);
+    puts("");
+}
+
+static void show_timeouts(void)
+{
+    long us = (long)(step.second * 1e6);
+    struct timeval one = { us / 1000000, us % 1000000 };
+    struct timeval hundred = { 100 * us / 1000000, 100 * us % 1000000 };
+    printf("The timeout, in {seconds}; each of them lasts %g s here\n",
+           step.second);
+    wait_for_byte(false, "{0}, nothing comes", &(struct timeval){ 0 });
+    wait_for_byte(false, "{1}, nothing comes", &one);
+    wait_for_byte(false, "the same {1} once more", &one);
+    wait_for_byte(true, "{100}, a byte comes after 2", &hundred);
+    wait_for_byte(true, "NULL, a byte comes after 2", NULL);
+}
+
+/* Put FD into all three sets, and do not wait. Print what select() returns,
+   which is a number of bits, and which bits are still set. */
 static void look(const char *what, int fd, int nfds)
 {
     fd_set sets[3];
@@ -40,7 +71,7 @@ static void look(const char *what, int fd, int nfds)
         FD_ZERO(&sets[i]);
         FD_SET(fd, &sets[i]);
     }
-    usleep(10000); /* what was sent may still be on its way */
+    sleep_ms(10); /* the kernel may need a moment to deliver */
     int n = select(nfds, &sets[0], &sets[1], &sets[2], &(struct timeval){ 0 });
     printf("  %-33s%2d  ", what, n);
     if (n < 0)
@@ -51,31 +82,27 @@ static void look(const char *what, int fd, int nfds)
                FD_ISSET(fd, &sets[2]) ? "exceptional" : "-");
 }
 
-/* A socket that is connected to the listener. */
-static int connected(int listener)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
-        connect(fd, (struct sockaddr *)&address, size) < 0)
-        err(1, "connect");
-    return fd;
-}
-
-static void three_lists(void)
+/* Send until the peer's receive buffer and our send buffer are full, and look.
+   Let the peer read it all, and look. */
+static void look_at_full_buffer(int fd, int peer)
 {
     static char bytes[64 * 1024];
-    struct sockaddr_in any = { .sin_family = AF_INET,
-                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listener, (struct sockaddr *)&any, sizeof any) < 0 ||
-        listen(listener, 5) < 0)
-        err(1, "bind and listen");
+    long long sent = 0;
+    for (ssize_t n; (n = send(fd, bytes, sizeof bytes, 0)) > 0;)
+        sent += n;
+    look("... our send buffer is full", fd, fd + 1);
+    while (sent > 0)
+        sent -= recv(peer, bytes, sizeof bytes, 0);
+    look("... the peer has read it all", fd, fd + 1);
+}
 
+static void show_lists(void)
+{
+    char byte;
+    int listener = listen_here();
     puts("\nOne fd in all three lists: what select() returns, and leaves");
-    look("a listener, nobody has come", listener, listener + 1);
-    int peer = connected(listener);
+    look("a listener, no client has come", listener, listener + 1);
+    int peer = connect_here(listener);
     look("... a client has come", listener, listener + 1);
     int fd = accept(listener, NULL, NULL);
     fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -83,27 +110,18 @@ static void three_lists(void)
     send(peer, "x", 1, 0);
     look("... a byte has come", fd, fd + 1);
     look("... and nfds is fd, not fd + 1", fd, fd);
-    recv(fd, bytes, sizeof bytes, 0);
-    long long full = 0;
-    for (ssize_t n; (n = send(fd, bytes, sizeof bytes, 0)) > 0;)
-        full += n;
-    look("... our send buffer is full", fd, fd + 1);
-    while (full > 0)
-        full -= recv(peer, bytes, sizeof bytes, 0);
-    look("... the peer has read it all", fd, fd + 1);
+    recv(fd, &byte, 1, 0);
+    look_at_full_buffer(fd, peer);
     send(peer, "!", 1, MSG_OOB);
     look("... an urgent byte has come", fd, fd + 1);
-    recv(fd, bytes, 1, MSG_OOB);
+    recv(fd, &byte, 1, MSG_OOB);
     shutdown(peer, SHUT_WR);
     look("... the peer sends no more (EOF)", fd, fd + 1);
     close(fd);
     look("... it is closed", fd, fd + 1);
 
-    peer = connected(listener);
-    fd = accept(listener, NULL, NULL);
-    setsockopt(peer, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
-               sizeof(struct linger)); /* now close() sends a RST */
-    close(peer);
+    connect_pair(&fd, &peer);
+    close_with_reset(peer);
     look("another one, reset by its peer", fd, fd + 1);
 
     FILE *file = tmpfile();
@@ -112,54 +130,11 @@ static void three_lists(void)
     look("a regular file, at its end", fileno(file), fileno(file) + 1);
 }
 
-/* Wait for a pipe; where the byte comes at all, a child writes it after 2
-   seconds. */
-static void wait_for(bool comes, const char *what, struct timeval *timeout)
-{
-    int ends[2];
-    struct timespec start, end;
-    if (pipe(ends) < 0)
-        err(1, "pipe");
-    pid_t child = comes ? fork() : 1;
-    if (child < 0)
-        err(1, "fork");
-    if (child == 0) {
-        usleep((useconds_t)(2 * second * 1e6));
-        _exit(write(ends[1], "x", 1) != 1);
-    }
-    fd_set set;
-    FD_ZERO(&set);
-    FD_SET(ends[0], &set);
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    int n = select(ends[0] + 1, &set, NULL, NULL, timeout);
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    printf("  %-33s%2d  after %.1f s", what, n,
-           ((double)(end.tv_sec - start.tv_sec) +
-            (double)(end.tv_nsec - start.tv_nsec) / 1e9) / second);
-    if (timeout != NULL)
-        printf(", %.1f s left in it", ((double)timeout->tv_sec +
-               (double)timeout->tv_usec / 1e6) / second);
-    puts("");
-}
-
 int main(int argc, char **argv)
 {
-    if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
-                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
-        errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-
-    long us = (long)(second * 1e6);
-    struct timeval one = { us / 1000000, us % 1000000 };
-    struct timeval hundred = { 100 * us / 1000000, 100 * us % 1000000 };
-    printf("The timeout, in seconds of %g s\n", second);
-    wait_for(false, "{0}, nothing comes", &(struct timeval){ 0 });
-    wait_for(false, "{1}, nothing comes", &one);
-    wait_for(false, "the same {1} once more", &one);
-    wait_for(true, "{100}, a byte comes after 2", &hundred);
-    wait_for(true, "NULL, a byte comes after 2", NULL);
-    three_lists();
-
+    begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
+    show_timeouts();
+    show_lists();
     puts("\nHow many");
     printf("  FD_SETSIZE: %d (%d was asked for, by a #define)\n", FD_SETSIZE,
            ASKED_FOR);

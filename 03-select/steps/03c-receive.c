@@ -1,12 +1,13 @@
 /*
- * 03c-receive: select() watches the listener and all clients, and hears them.
+ * 03c-receive: select() watches the listener and all clients, and reads.
  *
  *     make 03c                                      watch it play a scene
  *     03-select/steps/03c-receive [-p PORT (9999)]  or run it by itself
  *
- * Look at the diff to 03b: who comes goes on the list, inputs. select() says
- * which of them have something; FD_ISSET() asks for each. What a client said
- * goes no further; in 03d-write-list it gets an answer.
+ * Look at the diff to 03b: on_accept() puts a new client on the list, inputs.
+ * select() removes from its copy every fd that is not ready; main() tests each
+ * bit with FD_ISSET(). The server does not use what it reads; 03d-write-list
+ * sends an answer.
  * The notes: (2)监听客户端连接及接受客户端发送的数据.
  *
  *     select: 1 ready
@@ -17,72 +18,17 @@
  *     select: 1 ready
  *     fd 4: close: end of file
  */
-#include <arpa/inet.h>
-#include <err.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
+#include "step.h"
 #include <sys/select.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define LOG(...) (printf("%s:%d: ", __FILE__, __LINE__), \
-                  printf(__VA_ARGS__), putchar('\n'))
+static fd_set inputs;  /* the notes' list: the fds to read from */
 
-static fd_set inputs;  /* the notes' list: whom we listen to */
-static bool full;      /* no fd left: accept nobody now */
-
-/* A listener on 127.0.0.1, at this port or at the one that -p names. */
-static int listener_at(int port, int argc, char **argv)
+/* The listener is readable: a client has come. */
+static void on_accept(int listener)
 {
-    char rest;
-    if (argc > 1 && (argc != 3 || strcmp(argv[1], "-p") != 0 ||
-                     sscanf(argv[2], "%6d%c", &port, &rest) != 1 ||
-                     port < 0 || port > 65535))
-        errx(2, "usage: %s [-p PORT (to 65535; 0: any free)]", argv[0]);
-
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-        .sin_port = htons((uint16_t)port),
-    };
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-    if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, SOMAXCONN) < 0)
-        err(1, "bind and listen, port %d (-p 0 takes any free one)", port);
-    getsockname(listener, (struct sockaddr *)&address, &size);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
-    printf("%s: listening on 127.0.0.1:%d\n", argv[0],
-           ntohs(address.sin_port));
-    return listener;
-}
-
-/* Somebody is there. Without a free fd we ask for nobody until one leaves;
-   an fd beyond FD_SETSIZE has no bit in a set, and FD_SET() would write
-   elsewhere. */
-static void welcome(int listener)
-{
-    int fd = accept(listener, NULL, NULL);
-    if (fd < 0) {
-        full = errno == EMFILE;
-        LOG("accept: %s", strerror(errno));
-        usleep(10000); /* it may fail again: a nap is better than a spin */
+    int fd = accept_fd(listener, FD_SETSIZE);
+    if (fd < 0)
         return;
-    }
-    LOG("fd %d: accept", fd);
-    if (fd >= FD_SETSIZE) {
-        LOG("fd %d: refused: FD_SETSIZE is %d", fd, FD_SETSIZE);
-        close(fd);
-        return;
-    }
-    fcntl(fd, F_SETFL, O_NONBLOCK); /* whatever select() said, no call waits */
     ssize_t n = send(fd, "hello", 5, 0);
     LOG("fd %d: send: %s", fd, n < 0 ? strerror(errno) : "hello");
     FD_SET(fd, &inputs);
@@ -90,45 +36,47 @@ static void welcome(int listener)
 
 static void close_client(int fd, const char *why)
 {
-    LOG("fd %d: close: %s", fd, why);
-    close(fd);
+    close_fd(fd, why);
     FD_CLR(fd, &inputs);
-    full = false;
 }
 
-/* Readable: a client has said something, or it has left. */
-static void hear(int fd)
+/* The client is readable: it has sent bytes, or it has closed. */
+static void read_client(int fd)
 {
     char bytes[1024];
     ssize_t n = recv(fd, bytes, sizeof bytes, 0);
-    if (n == 0 || (n < 0 && errno != EAGAIN))
-        close_client(fd, n == 0 ? "end of file" : strerror(errno));
-    if (n <= 0)
+    if (n < 0 && not_now())
         return;
+    if (n <= 0) {
+        close_client(fd, n == 0 ? "end of file" : strerror(errno));
+        return;
+    }
     LOG("fd %d: recv: %zd bytes", fd, n);
 }
 
 int main(int argc, char **argv)
 {
-    int listener = listener_at(9999, argc, argv);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* who came may have left */
+    step.port = 9999;
+    begin_step(argc, argv, "p:", "[-p PORT (9999; 0: any free)]");
+    int listener = listen_on(step.port);
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     FD_SET(listener, &inputs);
 
     for (;;) {
-        fd_set readable = inputs; /* a copy: the answer overwrites it */
-        if (full)
+        fd_set readable = inputs; /* a copy: select() overwrites it */
+        if (out_of_fds)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, NULL, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* and the answer means nothing */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         LOG("select: %d ready", n);
         for (int fd = listener; fd < FD_SETSIZE; fd++) {
             if (fd == listener && FD_ISSET(fd, &readable))
-                welcome(listener);
+                on_accept(listener);
             else if (FD_ISSET(fd, &readable))
-                hear(fd);
+                read_client(fd);
         }
     }
 }

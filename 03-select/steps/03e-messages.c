@@ -1,12 +1,12 @@
 /*
- * 03e-messages: what a client said is kept until its answer has been sent.
+ * 03e-messages: the server keeps what a client sent, and sends it back.
  *
  *     make 03e                                       watch it play a scene
  *     03-select/steps/03e-messages [-p PORT (9999)]  or run it by itself
  *
- * A message is what one recv() brings. There is one per client at a time; the
- * next ones wait in the kernel, in order. The notes keep a list of them, and
- * its pop() takes the one that came last.
+ * Look at struct message: a message is what one recv() returns. The server
+ * keeps one for each client; the next ones wait in the kernel, in order. (The
+ * notes keep a list, and their pop() takes the message that came last.)
  * The notes: (4)读写分离之服务端根据客户端的输入返回对应的信息.
  *
  *     select: 1 ready
@@ -14,81 +14,26 @@
  *     select: 1 ready
  *     fd 4: send: 12 bytes
  */
-#include <arpa/inet.h>
-#include <err.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
+#include "step.h"
 #include <sys/select.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define LOG(...) (printf("%s:%d: ", __FILE__, __LINE__), \
-                  printf(__VA_ARGS__), putchar('\n'))
-
-enum { MESSAGE_SIZE = 1024 }; /* bytes: the most of one recv() */
+enum { MESSAGE_SIZE = 1024 }; /* bytes: one recv() returns no more */
 
 struct message {
     size_t length;
-    char bytes[MESSAGE_SIZE + 8];
+    char bytes[MESSAGE_SIZE + 8]; /* 8: "response" */
 };
 
 static struct message messages[FD_SETSIZE]; /* by fd: what is to be sent */
-static fd_set inputs;  /* the notes' list: whom we listen to */
-static fd_set outputs; /* ... and whom we owe an answer */
-static bool full;      /* no fd left: accept nobody now */
+static fd_set inputs;  /* the notes' list: the fds to read from */
+static fd_set outputs; /* ... and the clients to answer */
 
-/* A listener on 127.0.0.1, at this port or at the one that -p names. */
-static int listener_at(int port, int argc, char **argv)
+/* The listener is readable: a client has come. */
+static void on_accept(int listener)
 {
-    char rest;
-    if (argc > 1 && (argc != 3 || strcmp(argv[1], "-p") != 0 ||
-                     sscanf(argv[2], "%6d%c", &port, &rest) != 1 ||
-                     port < 0 || port > 65535))
-        errx(2, "usage: %s [-p PORT (to 65535; 0: any free)]", argv[0]);
-
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-        .sin_port = htons((uint16_t)port),
-    };
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-    if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, SOMAXCONN) < 0)
-        err(1, "bind and listen, port %d (-p 0 takes any free one)", port);
-    getsockname(listener, (struct sockaddr *)&address, &size);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
-    printf("%s: listening on 127.0.0.1:%d\n", argv[0],
-           ntohs(address.sin_port));
-    return listener;
-}
-
-/* Somebody is there. Without a free fd we ask for nobody until one leaves;
-   an fd beyond FD_SETSIZE has no bit in a set, and FD_SET() would write
-   elsewhere. */
-static void welcome(int listener)
-{
-    int fd = accept(listener, NULL, NULL);
-    if (fd < 0) {
-        full = errno == EMFILE;
-        LOG("accept: %s", strerror(errno));
-        usleep(10000); /* it may fail again: a nap is better than a spin */
+    int fd = accept_fd(listener, FD_SETSIZE);
+    if (fd < 0)
         return;
-    }
-    LOG("fd %d: accept", fd);
-    if (fd >= FD_SETSIZE) {
-        LOG("fd %d: refused: FD_SETSIZE is %d", fd, FD_SETSIZE);
-        close(fd);
-        return;
-    }
-    fcntl(fd, F_SETFL, O_NONBLOCK); /* whatever select() said, no call waits */
     ssize_t n = send(fd, "hello", 5, 0);
     LOG("fd %d: send: %s", fd, n < 0 ? strerror(errno) : "hello");
     FD_SET(fd, &inputs);
@@ -96,68 +41,72 @@ static void welcome(int listener)
 
 static void close_client(int fd, const char *why)
 {
-    LOG("fd %d: close: %s", fd, why);
-    close(fd);
+    close_fd(fd, why);
     FD_CLR(fd, &inputs);
     FD_CLR(fd, &outputs);
-    full = false;
 }
 
-/* Readable: a client has said something, or it has left. */
-static void hear(int fd)
+/* The client is readable: it has sent bytes, or it has closed. */
+static void read_client(int fd)
 {
     struct message *m = &messages[fd];
     ssize_t n = recv(fd, m->bytes, MESSAGE_SIZE, 0);
-    if (n == 0 || (n < 0 && errno != EAGAIN))
-        close_client(fd, n == 0 ? "end of file" : strerror(errno));
-    if (n <= 0)
+    if (n < 0 && not_now())
         return;
+    if (n <= 0) {
+        close_client(fd, n == 0 ? "end of file" : strerror(errno));
+        return;
+    }
     LOG("fd %d: recv: %zd bytes", fd, n);
     memcpy(m->bytes + n, "response", 8);
     m->length = (size_t)n + 8;
-    FD_CLR(fd, &inputs); /* who is owed an answer is not listened to */
+    FD_CLR(fd, &inputs); /* no more reads before the answer */
     FD_SET(fd, &outputs);
 }
 
-/* Writable: there is room for an answer. */
+/* The client is writable: there is room for the answer, or for a part. */
 static void answer(int fd)
 {
     struct message *m = &messages[fd];
     ssize_t n = send(fd, m->bytes, m->length, 0);
-    if (n < 0 && errno != EAGAIN)
-        close_client(fd, strerror(errno));
-    if (n < 0)
+    if (n < 0 && not_now())
         return;
+    if (n < 0) {
+        close_client(fd, strerror(errno));
+        return;
+    }
     LOG("fd %d: send: %zd bytes", fd, n);
     m->length -= (size_t)n;
     memmove(m->bytes, m->bytes + n, m->length);
     if (m->length > 0)
-        return; /* the rest, when there is room again */
+        return; /* send the rest when there is room again */
     FD_CLR(fd, &outputs);
     FD_SET(fd, &inputs);
 }
 
 int main(int argc, char **argv)
 {
-    int listener = listener_at(9999, argc, argv);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* who came may have left */
+    step.port = 9999;
+    begin_step(argc, argv, "p:", "[-p PORT (9999; 0: any free)]");
+    int listener = listen_on(step.port);
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     FD_SET(listener, &inputs);
 
     for (;;) {
-        fd_set readable = inputs, writable = outputs;
-        if (full)
+        fd_set readable = inputs, writable = outputs; /* copies */
+        if (out_of_fds)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, &writable, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* and the answer means nothing */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         LOG("select: %d ready", n);
         for (int fd = listener; fd < FD_SETSIZE; fd++) {
             if (fd == listener && FD_ISSET(fd, &readable))
-                welcome(listener);
+                on_accept(listener);
             else if (FD_ISSET(fd, &readable))
-                hear(fd);
+                read_client(fd);
             else if (FD_ISSET(fd, &writable))
                 answer(fd);
         }

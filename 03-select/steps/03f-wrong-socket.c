@@ -1,118 +1,67 @@
 /*
- * 03f-wrong-socket: BROKEN: it reads from the newest client, whoever spoke.
+ * 03f-wrong-socket: BROKEN: it always reads from the newest client.
  *
  *     make 03f                                           watch it play a scene
  *     03-select/steps/03f-wrong-socket [-p PORT (9000)]  or run it by itself
  *
- * Look at hear(): select() says who has something, and recv() is called on
- * another one, which has nothing. It blocks, so nobody is served until the
- * newest client speaks, whose words it then takes for the other's. Mended in
- * 03g-queue. (That somebody leaves is not noticed either: see 03h.)
- * The notes: 可以接收多个连接请求. There they expect an exception, not a hang.
+ * Look at read_client(): select() names the client that has sent something,
+ * but recv() reads from another one. That one has sent nothing, so recv()
+ * blocks, and the server serves no client until the newest one sends. Mended
+ * in 03g-queue. (The server does not notice that a client closes: see 03h.)
+ * The notes: 可以接收多个连接请求. They expect that recv() fails; it blocks.
  *
  *     fd 4: accept
  *     fd 5: accept
- *     fd 4 spoke: recv on fd 5
+ *     fd 4 is ready: recv on fd 5
  */
-#include <arpa/inet.h>
-#include <err.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
+#include "step.h"
 #include <sys/select.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define LOG(...) (printf("%s:%d: ", __FILE__, __LINE__), \
-                  printf(__VA_ARGS__), putchar('\n'))
+static fd_set inputs;  /* the notes' list: the fds to read from */
+static int newest;     /* the newest client; the notes' variable conn */
 
-static fd_set inputs;  /* the notes' list: whom we listen to */
-static bool full;      /* no fd left: accept nobody now */
-static int newest;     /* the notes' conn */
-
-/* A listener on 127.0.0.1, at this port or at the one that -p names. */
-static int listener_at(int port, int argc, char **argv)
+/* The listener is readable: a client has come. */
+static void on_accept(int listener)
 {
-    char rest;
-    if (argc > 1 && (argc != 3 || strcmp(argv[1], "-p") != 0 ||
-                     sscanf(argv[2], "%6d%c", &port, &rest) != 1 ||
-                     port < 0 || port > 65535))
-        errx(2, "usage: %s [-p PORT (to 65535; 0: any free)]", argv[0]);
-
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-        .sin_port = htons((uint16_t)port),
-    };
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-    if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, SOMAXCONN) < 0)
-        err(1, "bind and listen, port %d (-p 0 takes any free one)", port);
-    getsockname(listener, (struct sockaddr *)&address, &size);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
-    printf("%s: listening on 127.0.0.1:%d\n", argv[0],
-           ntohs(address.sin_port));
-    return listener;
-}
-
-/* Somebody is there. Without a free fd we ask for nobody until one leaves;
-   an fd beyond FD_SETSIZE has no bit in a set, and FD_SET() would write
-   elsewhere. */
-static void welcome(int listener)
-{
-    int fd = accept(listener, NULL, NULL);
-    if (fd < 0) {
-        full = errno == EMFILE;
-        LOG("accept: %s", strerror(errno));
-        usleep(10000); /* it may fail again: a nap is better than a spin */
+    int fd = accept_fd(listener, FD_SETSIZE);
+    if (fd < 0)
         return;
-    }
-    LOG("fd %d: accept", fd);
-    if (fd >= FD_SETSIZE) {
-        LOG("fd %d: refused: FD_SETSIZE is %d", fd, FD_SETSIZE);
-        close(fd);
-        return;
-    }
+    fcntl(fd, F_SETFL, 0); /* it blocks, as the notes' socket does */
     FD_SET(fd, &inputs);
     newest = fd;
 }
 
-/* Readable: a client has said something. */
-static void hear(int fd)
+/* The client is readable: it has sent bytes. */
+static void read_client(int fd)
 {
     char bytes[1024];
-    LOG("fd %d spoke: recv on fd %d", fd, newest);
+    LOG("fd %d is ready: recv on fd %d", fd, newest);
     ssize_t n = recv(newest, bytes, sizeof bytes, 0);
     LOG("fd %d: recv: %zd bytes", newest, n);
 }
 
 int main(int argc, char **argv)
 {
-    int listener = listener_at(9000, argc, argv);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* who came may have left */
+    step.port = 9000;
+    begin_step(argc, argv, "p:", "[-p PORT (9000; 0: any free)]");
+    int listener = listen_on(step.port);
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     FD_SET(listener, &inputs);
 
     for (;;) {
-        fd_set readable = inputs; /* a copy: the answer overwrites it */
-        if (full)
+        fd_set readable = inputs; /* a copy: select() overwrites it */
+        if (out_of_fds)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, NULL, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* and the answer means nothing */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         for (int fd = listener; fd < FD_SETSIZE; fd++) {
             if (fd == listener && FD_ISSET(fd, &readable))
-                welcome(listener);
+                on_accept(listener);
             else if (FD_ISSET(fd, &readable))
-                hear(fd);
+                read_client(fd);
         }
     }
 }

@@ -1,104 +1,38 @@
 /*
- * 03j-operator-select: the keyboard is just one more fd.
+ * 03j-operator-select: the keyboard is one more fd for select().
  *
  *     make 03j                                              watch it play
  *     03-select/steps/03j-operator-select [-p PORT (8801)]  or run it
  *
- * Look at main(): select() watches fd 0, the keyboard, beside the clients, and
- * nobody waits for it. Your line goes to the client who has waited longest.
+ * Look at main(): select() watches fd 0, the keyboard, beside the clients. So
+ * the server reads from a client while another one waits for your answer. Your
+ * line goes to the client that has waited longest.
  * The notes: 三. IO multiplexing(IO多路复用), put right.
  *
  *     fd 4 asks: what time is it?
  *     answer fd 4:
  *     fd 5: accept
  */
-#include <arpa/inet.h>
-#include <err.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <string.h>
+#include "step.h"
 #include <sys/select.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define LOG(...) (printf("%s:%d: ", __FILE__, __LINE__), \
-                  printf(__VA_ARGS__), putchar('\n'))
+static fd_set inputs;  /* the notes' list: the fds to read from */
+static unsigned long place[FD_SETSIZE]; /* in the queue; 0: no question */
 
-static fd_set inputs;  /* the notes' list: whom we listen to */
-static bool full;      /* no fd left: accept nobody now */
-static unsigned long asked[FD_SETSIZE]; /* by fd: its number in line; or 0 */
-
-/* A listener on 127.0.0.1, at this port or at the one that -p names. */
-static int listener_at(int port, int argc, char **argv)
+/* The listener is readable: a client has come. */
+static void on_accept(int listener)
 {
-    char rest;
-    if (argc > 1 && (argc != 3 || strcmp(argv[1], "-p") != 0 ||
-                     sscanf(argv[2], "%6d%c", &port, &rest) != 1 ||
-                     port < 0 || port > 65535))
-        errx(2, "usage: %s [-p PORT (to 65535; 0: any free)]", argv[0]);
-
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-        .sin_port = htons((uint16_t)port),
-    };
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-    if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, SOMAXCONN) < 0)
-        err(1, "bind and listen, port %d (-p 0 takes any free one)", port);
-    getsockname(listener, (struct sockaddr *)&address, &size);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
-    printf("%s: listening on 127.0.0.1:%d\n", argv[0],
-           ntohs(address.sin_port));
-    return listener;
-}
-
-/* Somebody is there. Without a free fd we ask for nobody until one leaves;
-   an fd beyond FD_SETSIZE has no bit in a set, and FD_SET() would write
-   elsewhere. */
-static void welcome(int listener)
-{
-    int fd = accept(listener, NULL, NULL);
-    if (fd < 0) {
-        full = errno == EMFILE;
-        LOG("accept: %s", strerror(errno));
-        usleep(10000); /* it may fail again: a nap is better than a spin */
+    int fd = accept_fd(listener, FD_SETSIZE);
+    if (fd < 0)
         return;
-    }
-    LOG("fd %d: accept", fd);
-    if (fd >= FD_SETSIZE) {
-        LOG("fd %d: refused: FD_SETSIZE is %d", fd, FD_SETSIZE);
-        close(fd);
-        return;
-    }
-    fcntl(fd, F_SETFL, O_NONBLOCK); /* whatever select() said, no call waits */
     FD_SET(fd, &inputs);
 }
 
 static void close_client(int fd, const char *why)
 {
-    LOG("fd %d: close: %s", fd, why);
-    close(fd);
+    close_fd(fd, why);
     FD_CLR(fd, &inputs);
-    asked[fd] = 0;
-    full = false;
-}
-
-/* What a client says may be anything, and a terminal would obey it. */
-static const char *printable(char *bytes, ssize_t length)
-{
-    for (ssize_t i = 0; i < length; i++)
-        if (bytes[i] < ' ' || bytes[i] > '~')
-            bytes[i] = bytes[i] == '\n' ? ' ' : '?';
-    bytes[length] = '\0';
-    return bytes;
+    place[fd] = 0;
 }
 
 static void answer(int fd, const char *line, size_t length)
@@ -110,82 +44,84 @@ static void answer(int fd, const char *line, size_t length)
         LOG("fd %d: send: %zd bytes", fd, n);
 }
 
-/* Who has waited longest, or -1: nobody waits. */
-static int next_in_line(void)
+/* The client that has waited longest; or -1 if none has a question. */
+static int first_in_queue(void)
 {
-    int next = -1;
+    int first = -1;
     for (int fd = 0; fd < FD_SETSIZE; fd++)
-        if (asked[fd] != 0 && (next < 0 || asked[fd] < asked[next]))
-            next = fd;
-    return next;
+        if (place[fd] != 0 && (first < 0 || place[fd] < place[first]))
+            first = fd;
+    return first;
 }
 
-static void prompt(void)
+static void print_prompt(void)
 {
-    int fd = next_in_line();
+    int fd = first_in_queue();
     if (fd >= 0)
         LOG("answer fd %d:", fd);
 }
 
-/* Readable: a client has said something, or it has left. */
-static void hear(int fd)
+/* The client is readable: it has sent bytes, or it has closed. */
+static void read_client(int fd)
 {
     char bytes[1024];
     ssize_t n = recv(fd, bytes, sizeof bytes - 1, 0);
-    if (n == 0 || (n < 0 && errno != EAGAIN))
-        close_client(fd, n == 0 ? "end of file" : strerror(errno));
-    if (n <= 0)
+    if (n < 0 && not_now())
         return;
-    LOG("fd %d asks: %s", fd, printable(bytes, n));
-    static unsigned long last;
-    if (asked[fd] == 0)
-        asked[fd] = ++last;
-    prompt();
+    if (n <= 0) {
+        close_client(fd, n == 0 ? "end of file" : strerror(errno));
+        return;
+    }
+    LOG("fd %d asks: %s", fd, printable(bytes, (size_t)n));
+    static unsigned long last; /* the last place in the queue */
+    if (place[fd] == 0)
+        place[fd] = ++last;
+    print_prompt();
 }
 
-/* The keyboard is readable. A terminal hands over a line at a time, and what
-   one read() brings is an answer. (Not fgets(): of the lines that it has read
-   ahead select() knows nothing.) */
-static void take_answer(void)
+/* The keyboard is readable: the terminal has a whole line. What one read()
+   returns is an answer. (fgets() may read more than one line. The others wait
+   in stdio's buffer then, and select() does not know of them.) */
+static void read_keyboard(void)
 {
     char line[1024];
-    int fd = next_in_line();
+    int fd = first_in_queue();
     ssize_t n = read(STDIN_FILENO, line, sizeof line);
     if (n <= 0) {
         LOG("keyboard: %s", n == 0 ? "end of file" : strerror(errno));
         FD_CLR(STDIN_FILENO, &inputs);
     } else if (fd >= 0) {
-        asked[fd] = 0;
+        place[fd] = 0;
         answer(fd, line, (size_t)n);
-        prompt();
+        print_prompt();
     }
 }
 
 int main(int argc, char **argv)
 {
-    if (fcntl(STDIN_FILENO, F_GETFD) < 0)
-        open("/dev/null", O_RDONLY); /* or the listener were fd 0 */
-    int listener = listener_at(8801, argc, argv);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* who came may have left */
+    step.port = 8801;
+    begin_step(argc, argv, "p:", "[-p PORT (8801; 0: any free)]");
+    int listener = listen_on(step.port);
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     FD_SET(listener, &inputs);
     FD_SET(STDIN_FILENO, &inputs);
 
     for (;;) {
-        fd_set readable = inputs; /* a copy: the answer overwrites it */
-        if (full)
+        fd_set readable = inputs; /* a copy: select() overwrites it */
+        if (out_of_fds)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, NULL, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* and the answer means nothing */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         for (int fd = listener; fd < FD_SETSIZE; fd++) {
             if (fd == listener && FD_ISSET(fd, &readable))
-                welcome(listener);
+                on_accept(listener);
             else if (FD_ISSET(fd, &readable))
-                hear(fd);
+                read_client(fd);
         }
         if (FD_ISSET(STDIN_FILENO, &readable))
-            take_answer();
+            read_keyboard();
     }
 }

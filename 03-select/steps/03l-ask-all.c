@@ -1,31 +1,25 @@
 /*
- * 03l-ask-all: after select(), read every stream, or those that it names?
+ * 03l-ask-all: after select(), read all streams, or only the ready ones?
  *
  *     make 03l    or: 03-select/steps/03l-ask-all
  *
- * Ten pipes, a hundred messages, each into one of them. Look at "in vain": a
- * read() of a stream that had nothing. select() has left the fds that have
- * something in the set; FD_ISSET() asks there, which is no system call.
+ * Ten streams, which are pipes here, and a hundred messages, each into one of
+ * the streams. Look at EAGAIN: how many reads found nothing? select() leaves
+ * the ready fds in the set; FD_ISSET() looks there, which is no system call.
  * The notes: 内核EPOLL模型讲解, the loop with select(streams[]).
  *
- *                                               select    read  in vain
- *     every stream, until it has no more           100    1100     1000
- *     ...
+ *                                               select    read   EAGAIN
+ *     all streams, until EAGAIN                    100    1100     1000
  */
-#include <err.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include "step.h"
 #include <sys/select.h>
-#include <unistd.h>
 
-enum { STREAMS = 10, MESSAGES = 100 };
+enum { STREAMS = 10, MESSAGES = 100 }; /* a message is one byte */
 
 static int readers[STREAMS], writers[STREAMS]; /* the ends of the pipes */
-static int selects, reads, in_vain, heard;
+static int selects, reads, eagain_count, received;
 
-/* Returns whether there was something. */
+/* Returns whether there was a byte. */
 static bool read_once(int stream)
 {
     char byte;
@@ -33,24 +27,23 @@ static bool read_once(int stream)
     ssize_t n = read(readers[stream], &byte, 1);
     if (n < 0 && errno != EAGAIN)
         err(1, "read");
-    in_vain += n < 0;
-    heard += n > 0;
+    eagain_count += n < 0;
+    received += n > 0;
     return n > 0;
 }
 
-/* Sleep until a stream has something; the set says which. */
-static void wait_for(fd_set *ready)
+/* Sleep until a stream is readable. READY is the set of those that are. */
+static void wait_until_ready(fd_set *ready)
 {
     FD_ZERO(ready);
     for (int i = 0; i < STREAMS; i++)
         FD_SET(readers[i], ready);
     selects++;
-    if (select(FD_SETSIZE, ready, NULL, NULL, NULL) < 0)
-        err(1, "select");
+    check(select(FD_SETSIZE, ready, NULL, NULL, NULL), "select");
 }
 
-/* "We can only poll them all without distinction". */
-static void ask_all(const fd_set *ready)
+/* The notes: "we can only poll them all without distinction". */
+static void read_all(const fd_set *ready)
 {
     (void)ready;
     for (int i = 0; i < STREAMS; i++)
@@ -58,7 +51,7 @@ static void ask_all(const fd_set *ready)
             continue;
 }
 
-static void ask_the_named(const fd_set *ready)
+static void read_ready(const fd_set *ready)
 {
     for (int i = 0; i < STREAMS; i++)
         if (FD_ISSET(readers[i], ready))
@@ -66,41 +59,41 @@ static void ask_the_named(const fd_set *ready)
                 continue;
 }
 
-/* Should there be more, the next select() will say so. */
-static void ask_the_named_once(const fd_set *ready)
+/* If a stream has more bytes, the next select() returns at once. */
+static void read_ready_once(const fd_set *ready)
 {
     for (int i = 0; i < STREAMS; i++)
         if (FD_ISSET(readers[i], ready))
             read_once(i);
 }
 
-static void try(const char *what, void (*hear)(const fd_set *ready))
+static void count_calls(const char *what, void (*read_some)(const fd_set *))
 {
-    selects = reads = in_vain = heard = 0;
-    for (int message = 0; message < MESSAGES; message++) {
-        if (write(writers[message * 7 % STREAMS], "x", 1) != 1)
-            err(1, "write");
-        while (heard <= message) {
+    selects = reads = eagain_count = received = 0;
+    for (int sent = 1; sent <= MESSAGES; sent++) {
+        check(write(writers[sent * 7 % STREAMS], "x", 1), "write");
+        while (received < sent) {
             fd_set ready;
-            wait_for(&ready);
-            hear(&ready);
+            wait_until_ready(&ready);
+            read_some(&ready);
         }
     }
-    printf("%-40s%8d%8d%9d\n", what, selects, reads, in_vain);
+    printf("%-40s%8d%8d%9d\n", what, selects, reads, eagain_count);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    begin_step(argc, argv, "", "");
     for (int i = 0; i < STREAMS; i++) {
         int ends[2];
-        if (pipe(ends) < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0)
-            err(1, "pipe");
+        check(pipe(ends), "pipe");
+        fcntl(ends[0], F_SETFL, O_NONBLOCK);
         readers[i] = ends[0];
         writers[i] = ends[1];
     }
     printf("%d streams, %d messages, one at a time:\n", STREAMS, MESSAGES);
-    printf("%-40s%8s%8s%9s\n", "", "select", "read", "in vain");
-    try("every stream, until it has no more", ask_all);
-    try("those in the set, until they have none", ask_the_named);
-    try("those in the set, once", ask_the_named_once);
+    printf("%-40s%8s%8s%9s\n", "", "select", "read", "EAGAIN");
+    count_calls("all streams, until EAGAIN", read_all);
+    count_calls("the ready ones, until EAGAIN", read_ready);
+    count_calls("the ready ones, once", read_ready_once);
 }

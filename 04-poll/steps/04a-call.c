@@ -1,179 +1,152 @@
 /*
- * 04a-call: what poll() is asked, and what it answers.
+ * 04a-call: what a program asks poll(), and what poll() answers.
  *
  *     make 04a      or:  04-poll/steps/04a-call
  *
- * Look at what survives the call: fd and events are as we left them, so the
- * same array is asked again; revents alone is written, each time. Then at what
- * comes unasked: HUP, ERR and NVAL do, even where events is 0. Whether an fd
- * blocks is all the same to poll(): in the first table, none is O_NONBLOCK.
+ * Look at the first table: poll() writes revents and nothing else, so the
+ * program can pass the same array again. Then look at the second one: poll()
+ * reports HUP, ERR and NVAL even where events is 0. Whether an fd blocks makes
+ * no difference to poll(): in the first table no fd is O_NONBLOCK.
  * The notes: (2)poll简介, which has no listing.
  *
  *     one array, three entries              n  IN      -1      IN OUT
  *       nothing has come                    1  -       -       OUT
- *       ... 3 bytes for each                2  IN      -       IN OUT
  *       ...
  *     one fd                                asked for all         for nothing
  *       a socket, not connected             OUT HUP               HUP
  *       ...
  */
 #define _GNU_SOURCE /* POLLRDHUP, in glibc */
-#include <arpa/inet.h>
-#include <err.h>
-#include <fcntl.h>
-#include <netinet/in.h>
+#include "step.h"
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #ifndef POLLRDHUP
-#define POLLRDHUP 0 /* the peer sends no more: not everywhere */
+#define POLLRDHUP 0 /* Linux: the peer has shut down its sending side */
 #endif
 
-/* The names of the bits. Good until the third call from now. */
-static const char *names(int bits)
+/* The names of the bits. A result stays valid for the next two calls. */
+static const char *event_names(int bits)
 {
     static const struct { int bit; const char *name; } known[] = {
         { POLLIN, " IN" }, { POLLPRI, " PRI" }, { POLLOUT, " OUT" },
         { POLLRDHUP, " RDHUP" }, { POLLERR, " ERR" }, { POLLHUP, " HUP" },
         { POLLNVAL, " NVAL" },
     };
-    static char texts[3][64];
+    static char results[3][64];
     static int next;
-    char *text = texts[next++ % 3];
-    strcpy(text, bits == 0 ? " -" : "");
+    char *names = results[next++ % 3];
+    strcpy(names, bits == 0 ? " -" : "");
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (bits & known[i].bit)
-            strcat(text, known[i].name);
-    return text + 1;
+            strcat(names, known[i].name);
+    return names + 1;
 }
 
-static void ask(const char *what, struct pollfd *array)
+/* Poll the three entries and print the results. Timeout 0: do not sleep. */
+static void poll_array(const char *what, struct pollfd *array)
 {
-    int n = poll(array, 3, 0); /* 0 ms: look, do not wait */
-    printf("  %-35s %d  %-8s%-8s%s\n", what, n, names(array[0].revents),
-           names(array[1].revents), names(array[2].revents));
+    int n = poll(array, 3, 0);
+    printf("  %-35s %d  %-8s%-8s%s\n", what, n, event_names(array[0].revents),
+           event_names(array[1].revents), event_names(array[2].revents));
 }
 
-/* Who writes what? Only poll() writes revents, only we write the rest. */
-static void array_survives(void)
+/* The program writes fd and events, poll() writes revents. */
+static void use_array_again(void)
 {
     int one[2], two[2];
     char bytes[3];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, one) < 0 ||
-        socketpair(AF_UNIX, SOCK_STREAM, 0, two) < 0)
-        err(1, "socketpair");
+    open_pair(one);
+    open_pair(two);
     struct pollfd array[3] = {
         { .fd = one[0], .events = POLLIN },
-        { .fd = -1, .events = POLLIN }, /* to be skipped */
+        { .fd = -1, .events = POLLIN }, /* poll() skips it */
         { .fd = two[0], .events = POLLIN | POLLOUT },
     };
     puts("one array, three entries              n  IN      -1      IN OUT");
-    ask("nothing has come", array);
-    if (write(one[1], "abc", 3) != 3 || write(two[1], "abc", 3) != 3)
-        err(1, "write");
-    ask("... 3 bytes for each", array);
-    ask("... asked again, array as it is", array);
-    if (read(one[0], bytes, sizeof bytes) != 3)
-        err(1, "read");
-    ask("... the first has read them", array);
-    array[2].fd = ~array[2].fd; /* negative: skipped, and to be undone */
-    ask("... the third is turned off", array);
-    array[2].fd = ~array[2].fd;
-    ask("... and on again", array);
+    poll_array("nothing has come", array);
+    write_text(one[1], "abc");
+    write_text(two[1], "abc");
+    poll_array("... 3 bytes for each", array);
+    poll_array("... asked again, array as it is", array);
+    check(read(one[0], bytes, sizeof bytes), "read");
+    poll_array("... the first has read them", array);
+    array[2].fd = ~array[2].fd; /* negative: poll() skips it */
+    poll_array("... the third is turned off", array);
+    array[2].fd = ~array[2].fd; /* the same fd as before */
+    poll_array("... and on again", array);
 }
 
-/* What there is to tell about one fd: asked for everything, for nothing. */
-static void look(const char *what, int fd)
+/* Ask for all events of one fd, then for none, and print both results. */
+static void poll_fd(const char *what, int fd)
 {
     struct pollfd all = { .fd = fd,
                           .events = POLLIN | POLLPRI | POLLOUT | POLLRDHUP };
     struct pollfd none = { .fd = fd };
-    usleep(5000); /* what was sent may still be on its way */
+    sleep_ms(5); /* bytes and a RST need a moment to arrive */
     poll(&all, 1, 0);
     poll(&none, 1, 0);
-    printf("  %-35s %-22s%s\n", what, names(all.revents),
-           names(none.revents));
+    printf("  %-35s %-22s%s\n", what, event_names(all.revents),
+           event_names(none.revents));
 }
 
-/* A client's socket, connected to the listener. */
-static int connected(int listener)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
-        connect(fd, (struct sockaddr *)&address, size) < 0)
-        err(1, "connect");
-    return fd;
-}
-
-static void sockets(void)
+/* Send until the kernel has no room for 20 ms. */
+static void fill(int fd)
 {
     static char bytes[64 * 1024];
-    struct sockaddr_in any = { .sin_family = AF_INET,
-                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    look("a socket, not connected", listener);
-    if (bind(listener, (struct sockaddr *)&any, sizeof any) < 0 ||
-        listen(listener, 5) < 0)
-        err(1, "bind and listen");
-    look("a listener, nobody there", listener);
-    int peer = connected(listener);
-    look("... somebody there", listener);
-    int fd = accept(listener, NULL, NULL);
-    look("its client, nothing has come", fd);
-    send(peer, "hi", 2, 0);
-    look("... 2 bytes have come", fd);
-    send(peer, "!", 1, MSG_OOB);
-    look("... and an urgent byte", fd);
-    recv(fd, bytes, 1, MSG_OOB);
+    struct pollfd writable = { .fd = fd, .events = POLLOUT };
     fcntl(fd, F_SETFL, O_NONBLOCK);
-    do
+    while (poll(&writable, 1, 20) > 0)
         while (send(fd, bytes, sizeof bytes, 0) > 0)
-            ;
-    while (poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, 20) > 0);
-    look("... no room to send", fd);
-    shutdown(peer, SHUT_WR);
-    look("... it sends no more (half-close)", fd);
-    shutdown(fd, SHUT_WR);
-    look("... we send no more either", fd);
-
-    peer = connected(listener);
-    fd = accept(listener, NULL, NULL);
-    setsockopt(peer, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
-               sizeof(struct linger)); /* now close() sends a RST */
-    close(peer);
-    look("another client, a RST", fd);
-    close(fd);
-    look("... closed by ourselves", fd);
+            continue;
 }
 
-static void pipes_and_files(void)
+static void poll_sockets(void)
+{
+    char byte;
+    poll_fd("a socket, not connected", socket(AF_INET, SOCK_STREAM, 0));
+    int listener = listen_here();
+    poll_fd("a listener, no client has come", listener);
+    int peer = connect_here(listener);
+    poll_fd("... a client has come", listener);
+    int fd = accept(listener, NULL, NULL);
+    poll_fd("its client, nothing has come", fd);
+    write_text(peer, "hi");
+    poll_fd("... 2 bytes have come", fd);
+    send(peer, "!", 1, MSG_OOB);
+    poll_fd("... and an urgent byte", fd);
+    recv(fd, &byte, 1, MSG_OOB);
+    fill(fd);
+    poll_fd("... no room to send", fd);
+    shutdown(peer, SHUT_WR);
+    poll_fd("... it sends no more (half-close)", fd);
+    shutdown(fd, SHUT_WR);
+    poll_fd("... we send no more either", fd);
+
+    connect_pair(&fd, &peer);
+    close_with_reset(peer);
+    poll_fd("another client, a RST", fd);
+    close(fd);
+    poll_fd("... closed by ourselves", fd);
+}
+
+static void poll_pipes_and_a_file(void)
 {
     int ends[2];
-    if (pipe(ends) < 0)
-        err(1, "pipe");
+    check(pipe(ends), "pipe");
     close(ends[1]);
-    look("a pipe that nobody writes to", ends[0]);
+    poll_fd("a pipe that nobody writes to", ends[0]);
+    check(pipe(ends), "pipe");
     close(ends[0]);
-    if (pipe(ends) < 0)
-        err(1, "pipe");
-    close(ends[0]);
-    look("a pipe that nobody reads from", ends[1]);
-    FILE *file = tmpfile();
-    if (file == NULL)
-        err(1, "tmpfile");
-    look("a regular file, always", fileno(file));
+    poll_fd("a pipe that nobody reads from", ends[1]);
+    poll_fd("a regular file, always", open("/etc/passwd", O_RDONLY));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    array_survives();
+    begin_step(argc, argv, "", "(no options)");
+    use_array_again();
     puts("one fd                                asked for all         "
          "for nothing");
-    sockets();
-    pipes_and_files();
+    poll_sockets();
+    poll_pipes_and_a_file();
 }

@@ -1,117 +1,99 @@
 /*
- * 04b-past-1024: 1,100 descriptors in one poll(), and what select() says.
+ * 04b-past-1024: 1,100 fds in one poll(), and in one select().
  *
- *     make 04b          or:  04-poll/steps/04b-past-1024
+ *     make 04b      or:  04-poll/steps/04b-past-1024
  *
- * Only the last of them has something. Look at who sets the limit: of poll()
- * it is the number of files that we may open; of select() it is FD_SETSIZE,
- * the bits of an fd_set, whatever we may open. The set belongs to the C
- * library: Linux itself takes a longer row of bits.
+ * Look at what sets the limit: for poll() it is the number of files that the
+ * process may open; for select() it is FD_SETSIZE, the number of bits in an
+ * fd_set. But that belongs to the C library: Linux takes a longer row of bits.
  * The notes: (2)poll简介; Poll, which takes the limit away.
  *
  *     poll, 1100 fds, the highest is 1103   1 ready: fd 1103
  *     poll, only 1000 files allowed         -1: Invalid argument
- *     select, an fd_set: 128 bytes          refused: it ends at fd 1023
- *     select, two fd_sets in a row          1 ready: fd 1103
+ *     ...
  */
-#include <err.h>
+#include "step.h"
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/select.h>
-#include <unistd.h>
 
-enum { FDS = 1100, LONG_BITS = CHAR_BIT * sizeof(long) };
+enum { FDS = 1100, SPARE = 100 };
 
-static void tell(const char *what, int n, int fd)
+static struct pollfd array[FDS]; /* the last fd is the highest one */
+
+static void print_result(int n, int fd)
 {
     if (n < 0)
-        printf("%-37s %d: %s\n", what, n, strerror(errno));
+        printf("%d: %s\n", n, strerror(errno));
     else
-        printf("%-37s %d ready: fd %d\n", what, n, fd);
+        printf("%d ready: fd %d\n", n, fd);
 }
 
-/* The first entry that has something. */
-static int ready_in(const struct pollfd *array)
-{
-    for (int i = 0; i < FDS; i++)
-        if (array[i].revents != 0)
-            return array[i].fd;
-    return -1;
-}
-
-/* FD_SET() does not ask: beyond FD_SETSIZE it writes into whatever lies behind
-   the set (or the program is aborted, where the compiler guards it). */
-static void select_refuses(const struct pollfd *array)
-{
-    fd_set set;
-    char what[40];
-    FD_ZERO(&set);
-    snprintf(what, sizeof what, "select, an fd_set: %zu bytes", sizeof set);
-    for (int i = 0; i < FDS; i++)
-        if (array[i].fd < FD_SETSIZE)
-            FD_SET(array[i].fd, &set);
-        else {
-            printf("%-37s refused: it ends at fd %d\n", what, FD_SETSIZE - 1);
-            return;
-        }
-}
-
-/* Our own row of bits, set by hand. Not portable: the manual forbids it. */
-static void select_in_a_row(const struct pollfd *array, int highest)
-{
-    union {
-        fd_set sets[2];
-        unsigned long bits[2 * FD_SETSIZE / LONG_BITS];
-    } row = { .bits = { 0 } };
-    for (int i = 0; i < FDS; i++)
-        row.bits[array[i].fd / LONG_BITS] |= 1ul << array[i].fd % LONG_BITS;
-    int n = select(highest + 1, row.sets, NULL, NULL, &(struct timeval){ 0 });
-    int fd = highest;
-    while (fd >= 0 && !(row.bits[fd / LONG_BITS] & 1ul << fd % LONG_BITS))
-        fd--;
-    tell("select, two fd_sets in a row", n, fd);
-}
-
-int main(void)
+/* The process may open so many files. The files that are open stay open. */
+static bool set_file_limit(rlim_t count)
 {
     struct rlimit files;
-    struct pollfd array[FDS];
-    int quiet[2], other[2];
-    char what[40];
-
     getrlimit(RLIMIT_NOFILE, &files);
-    if (files.rlim_cur < FDS + 10) {
-        files.rlim_cur = FDS + 10;
-        if (setrlimit(RLIMIT_NOFILE, &files) < 0) {
-            warn("it takes %d open files: raise the hard limit", FDS + 10);
-            return 77;
-        }
-    }
-    if (pipe(quiet) < 0 || pipe(other) < 0 || write(other[1], "x", 1) != 1)
-        err(1, "pipe");
+    files.rlim_cur = count;
+    return setrlimit(RLIMIT_NOFILE, &files) == 0;
+}
+
+/* Only the last fd is readable. */
+static void fill_array(void)
+{
+    int empty[2], readable[2];
+    open_pair(empty);
+    open_pair(readable);
+    write_text(readable[1], "x");
     for (int i = 0; i < FDS; i++) {
-        array[i].fd = dup(i < FDS - 1 ? quiet[0] : other[0]);
+        array[i].fd = check(dup(i < FDS - 1 ? empty[0] : readable[0]), "dup");
         array[i].events = POLLIN;
-        if (array[i].fd < 0)
-            err(1, "dup");
     }
-    int highest = array[FDS - 1].fd;
+}
 
-    snprintf(what, sizeof what, "poll, %d fds, the highest is %d", FDS,
-             highest);
-    int n = poll(array, FDS, 0);
-    tell(what, n, ready_in(array));
+static void poll_all(void)
+{
+    int n = poll(array, FDS, 0), i = 0;
+    while (i < FDS - 1 && array[i].revents == 0)
+        i++;
+    print_result(n, array[i].fd);
+}
 
-    files.rlim_cur = 1000; /* what is open stays so */
-    setrlimit(RLIMIT_NOFILE, &files);
-    tell("poll, only 1000 files allowed", poll(array, FDS, 0), -1);
+/* The bits of two fd_sets in a row: bit 0 of the second one is for fd 1024.
+   POSIX forbids this, and only Linux takes it. */
+static void select_two_sets(void)
+{
+    fd_set sets[2];
+    FD_ZERO(&sets[0]);
+    FD_ZERO(&sets[1]);
+    for (int i = 0; i < FDS; i++)
+        FD_SET(array[i].fd % FD_SETSIZE, &sets[array[i].fd / FD_SETSIZE]);
+    int fd = array[FDS - 1].fd;
+    int n = select(fd + 1, sets, NULL, NULL, &(struct timeval){ 0 });
+    while (fd >= 0 && !FD_ISSET(fd % FD_SETSIZE, &sets[fd / FD_SETSIZE]))
+        fd--;
+    print_result(n, fd);
+}
 
-    select_refuses(array);
+int main(int argc, char **argv)
+{
+    begin_step(argc, argv, "", "(no options)");
+    if (!set_file_limit(FDS + SPARE))
+        err(77, "it takes %d open files: raise the hard limit", FDS + SPARE);
+    fill_array();
+    printf("poll, %d fds, the highest is %d   ", FDS, array[FDS - 1].fd);
+    poll_all();
+    set_file_limit(1000);
+    printf("poll, only 1000 files allowed         ");
+    poll_all();
+    /* FD_SET() does not check its fd: from FD_SETSIZE on it writes into memory
+       behind the set. (With _FORTIFY_SOURCE, glibc ends the program.) */
+    if (array[FDS - 1].fd >= FD_SETSIZE)
+        printf("select, an fd_set: %zu bytes          refused: it ends at fd "
+               "%d\n", sizeof(fd_set), FD_SETSIZE - 1);
 #ifdef __linux__
-    select_in_a_row(array, highest);
+    printf("select, two fd_sets in a row          ");
+    select_two_sets();
 #endif
 }

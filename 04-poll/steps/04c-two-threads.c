@@ -3,171 +3,153 @@
  *
  *     make 04c      or:  04-poll/steps/04c-two-threads [-s SECONDS (0.2)]
  *
- * SECONDS: for so long a thread has to sleep on, to be believed. Two threads
- * may well poll one fd. But close() wakes nobody who polls it (on Linux; POSIX
- * leaves it open), and the number goes to the next file: who wakes then is
- * told of that one. Look at the cure: tell the thread first, over a pipe that
- * it polls too, and close what it has left.
+ * Two threads may poll the same fd. But close() does not wake a thread that
+ * polls the fd (on Linux; POSIX does not say). The kernel gives the number to
+ * the next file, and then poll() reports that file. Look at the cure: the main
+ * thread writes to a pipe that the thread polls too, and closes the fd after
+ * the thread has ended. SECONDS: a thread that poll() has not woken for so
+ * long "sleeps on".
  * The notes: (1)select简介, (2)poll简介, both on 线程安全.
  *
- *     two threads poll fd 3
- *       a byte comes: the first          it wakes: IN
- *       ... and the second               it wakes: IN
- *     a thread polls fd 7
- *       we close it                      it sleeps on
- *       the peer sends a byte            it wakes: NVAL
  *     a thread polls fd 7
  *       we close it                      it sleeps on
  *       another file gets its number     it sleeps on
  *       the old peer sends a byte        it wakes: IN
  *       it reads from that number        "other"
- *     a thread polls fd 14 and a pipe
- *       we write to the pipe             it wakes: the pipe's IN
- *       and close it: nobody polls it any more
+ *     ...
  */
-#include <err.h>
-#include <fcntl.h>
+#include "step.h"
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-struct sleeper { /* a thread in poll() */
+struct poller { /* a thread that polls */
     pthread_t thread;
     struct pollfd entries[2];
-    atomic_bool awake;
-    atomic_bool begun; /* nothing but poll() is left to do */
-    int state;         /* its file in /proc, or -1 */
+    atomic_bool started, awake; /* before poll(), after poll() */
+    int stat_fd;                /* its file in /proc, or -1 */
 };
 
-enum { LONG = 5 }; /* seconds: who is to wake gets all the time it needs */
-
-static double second = 0.2;
+enum { TIMEOUT = 5 }; /* seconds: enough for a thread that is to wake */
 
 static void *sleep_in_poll(void *argument)
 {
-    struct sleeper *s = argument;
-    s->state = open("/proc/thread-self/stat", O_RDONLY);
-    s->begun = true;
-    if (poll(s->entries, 2, -1) < 0)
-        err(1, "poll");
-    s->awake = true;
+    struct poller *p = argument;
+    p->stat_fd = open("/proc/thread-self/stat", O_RDONLY);
+    p->started = true;
+    check(poll(p->entries, 2, -1), "poll");
+    p->awake = true;
     return NULL;
 }
 
-/* Linux tells whether a thread sleeps, and this one has nothing left to sleep
-   in but poll(). Elsewhere it gets plenty of time to fall asleep. */
-static bool asleep(const struct sleeper *s)
+/* On Linux, /proc shows whether a thread sleeps, and a thread that has started
+   can sleep only in poll(). On other systems give it time. */
+static bool is_asleep(const struct poller *p)
 {
-    char text[100] = "";
-    usleep((useconds_t)(s->state < 0 ? second * 1e6 : 1000));
-    if (s->state >= 0 && pread(s->state, text, sizeof text - 1, 0) < 0)
-        err(1, "/proc/thread-self/stat");
-    return s->state < 0 || strstr(text, ") S ") != NULL;
+    char stat[100] = "";
+    sleep_ms(p->stat_fd < 0 ? (long)(step.second * 1000) : 1);
+    if (p->stat_fd >= 0)
+        check(pread(p->stat_fd, stat, sizeof stat - 1, 0), "pread");
+    return p->stat_fd < 0 || strstr(stat, ") S ") != NULL;
 }
 
-/* A thread that polls this fd and that one (-1: none). It is asleep in poll()
-   when we come back. */
-static void start(struct sleeper *s, int fd, int another)
+/* Start a thread that polls FD and ANOTHER (-1: none). Return when the thread
+   is asleep in poll(). */
+static void start(struct poller *p, int fd, int another)
 {
-    s->awake = s->begun = false;
-    s->entries[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
-    s->entries[1] = (struct pollfd){ .fd = another, .events = POLLIN };
-    if (pthread_create(&s->thread, NULL, sleep_in_poll, s) != 0)
+    p->awake = p->started = false;
+    p->entries[0] = (struct pollfd){ .fd = fd, .events = POLLIN };
+    p->entries[1] = (struct pollfd){ .fd = another, .events = POLLIN };
+    if (pthread_create(&p->thread, NULL, sleep_in_poll, p) != 0)
         errx(1, "pthread_create");
-    while (!s->begun || !asleep(s))
-        ;
+    while (!p->started || !is_asleep(p))
+        continue;
 }
 
-/* What comes of it for the thread, within so many seconds? */
-static void tell(const char *what, const struct sleeper *s, double seconds)
+/* Wait at most SECONDS for the thread to wake, and print what poll() said. */
+static void print_outcome(const char *what, const struct poller *p,
+                          double seconds)
 {
-    for (double ms = seconds * 1000; ms > 0 && !s->awake; ms--)
-        usleep(1000);
-    printf("  %-32s ", what);
-    if (!s->awake) {
-        puts("it sleeps on");
-        return;
-    }
-    int events = s->entries[0].revents;
-    printf("it wakes: %s\n", events & POLLNVAL ? "NVAL" :
-           events & POLLIN ? "IN" :
-           s->entries[1].revents & POLLIN ? "the pipe's IN" : "-");
+    for (double ms = seconds * 1000; ms > 0 && !p->awake; ms--)
+        sleep_ms(1);
+    printf("  %-32s %s\n", what, !p->awake ? "it sleeps on" :
+           p->entries[0].revents & POLLNVAL ? "it wakes: NVAL" :
+           p->entries[0].revents & POLLIN ? "it wakes: IN" :
+           p->entries[1].revents & POLLIN ? "it wakes: the pipe's IN" :
+           "it wakes: -");
 }
 
-static void give(int fd, const char *text)
+static void two_threads_poll(void)
 {
-    if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-        err(1, "write");
+    struct poller one, two;
+    int pair[2];
+    open_pair(pair);
+    printf("two threads poll fd %d\n", pair[0]);
+    start(&one, pair[0], -1);
+    start(&two, pair[0], -1);
+    write_text(pair[1], "x");
+    print_outcome("a byte comes: the first", &one, TIMEOUT);
+    print_outcome("... and the second", &two, TIMEOUT);
 }
 
-/* A connection: fd is ours, the result is its peer. */
-static int connection(int *fd)
+/* Close an fd that a thread polls. Returns the peer of the closed socket. */
+static int close_while_polled(struct poller *p, int *fd)
 {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
-        err(1, "socketpair");
-    *fd = ends[0];
-    return ends[1];
+    int pair[2];
+    open_pair(pair);
+    *fd = pair[0];
+    printf("a thread polls fd %d\n", *fd);
+    start(p, *fd, -1);
+    close(*fd);
+    print_outcome("we close it", p, step.second);
+    return pair[1];
+}
+
+static void number_is_free(void)
+{
+    struct poller p;
+    int fd, peer = close_while_polled(&p, &fd);
+    write_text(peer, "x");
+    print_outcome("the peer sends a byte", &p, TIMEOUT);
+    close(peer);
+}
+
+static void number_is_taken(void)
+{
+    struct poller p;
+    int fd, peer = close_while_polled(&p, &fd);
+    int other[2];
+    char bytes[8] = "";
+    open_pair(other); /* other[0] is the lowest free number: that is fd */
+    write_text(other[1], "other");
+    print_outcome("another file gets its number", &p, step.second);
+    write_text(peer, "x");
+    print_outcome("the old peer sends a byte", &p, TIMEOUT);
+    check(read(fd, bytes, sizeof bytes - 1), "read");
+    printf("  %-32s \"%s\"\n", "it reads from that number", bytes);
+}
+
+/* The cure: wake the thread, let it end, and only then close. */
+static void wake_it_first(void)
+{
+    struct poller p;
+    int pair[2], stop[2];
+    open_pair(pair);
+    check(pipe(stop), "pipe");
+    printf("a thread polls fd %d and a pipe\n", pair[0]);
+    start(&p, pair[0], stop[0]);
+    write_text(stop[1], "x");
+    print_outcome("we write to the pipe", &p, TIMEOUT);
+    pthread_join(p.thread, NULL);
+    close(pair[0]);
+    puts("  and close it: nobody polls it any more");
 }
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
-                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
-        errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
-
-    struct sleeper one, two;
-    int fd, stop[2], peer = connection(&fd);
-    char text[8] = "";
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* where close() does close at once */
-
-    printf("two threads poll fd %d\n", fd);
-    start(&one, fd, -1);
-    start(&two, fd, -1);
-    give(peer, "x");
-    tell("a byte comes: the first", &one, LONG);
-    tell("... and the second", &two, LONG);
-
-    peer = connection(&fd);
-    printf("a thread polls fd %d\n", fd);
-    start(&one, fd, -1);
-    close(fd);
-    tell("we close it", &one, second);
-    give(peer, "x");
-    tell("the peer sends a byte", &one, LONG);
-
-    peer = connection(&fd);
-    printf("a thread polls fd %d\n", fd);
-    start(&one, fd, -1);
-    close(fd);
-    tell("we close it", &one, second);
-    int other, others_peer = connection(&other);
-    give(others_peer, "other");
-    if (dup2(other, fd) < 0) /* what open() does by itself: the lowest free */
-        err(1, "dup2");
-    tell("another file gets its number", &one, second);
-    give(peer, "x");
-    tell("the old peer sends a byte", &one, LONG);
-    if (read(fd, text, sizeof text - 1) < 0)
-        err(1, "read");
-    printf("  %-32s \"%s\"\n", "it reads from that number", text);
-
-    peer = connection(&fd);
-    if (pipe(stop) < 0)
-        err(1, "pipe");
-    printf("a thread polls fd %d and a pipe\n", fd);
-    start(&one, fd, stop[0]);
-    give(stop[1], "x");
-    tell("we write to the pipe", &one, LONG);
-    pthread_join(one.thread, NULL);
-    close(fd);
-    puts("  and close it: nobody polls it any more");
+    begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
+    two_threads_poll();
+    number_is_free();
+    number_is_taken();
+    wake_it_first();
 }

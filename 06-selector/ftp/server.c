@@ -177,7 +177,8 @@ static void open_standard_fds(void)
     close(fd);
 }
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -246,7 +247,7 @@ static void watch_signals(void)
 static int open_listener(int port)
 {
     int listener = listen_on(port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     if (selector_register(settings.selector, listener, SELECTOR_READ,
                           on_client, NULL) < 0)
         err(1, "selector_register");

@@ -1,12 +1,13 @@
 /*
- * 06b-which: which backends are here, in which order, and which one is taken.
+ * 06b-which: which backends the system has, and which one is the best.
  *
  *     make 06b    or: 06-selector/steps/06b-which
  *
- * Look at the last line: the best is the first that the kernel is willing to
- * open, now. epoll and kqueue need an fd for the list that they keep; poll and
- * select do not. The columns show what each one makes of two files that can
- * be read: a device without states, and a pipe with a high number.
+ * Look at the last line: the best backend is the first one that the kernel can
+ * open now. epoll and kqueue need an fd for their list; poll and select do
+ * not. In the table, "here" is the place of the backend in the order. The next
+ * columns show what it does with two fds that are readable: /dev/null, which
+ * epoll cannot watch, and a pipe with a high number.
  * The notes: 通用写法 (Selector), selectors 模块.
  *
  *     backend  here         /dev/null  fd 1024
@@ -18,18 +19,12 @@
  *     selector_open(NULL): epoll
  *     ... without a free fd: poll
  */
-#include <err.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
+#include "../selector.h"
+#include "step.h"
 #include <sys/resource.h>
 #include <sys/select.h>
-#include <unistd.h>
 
-#include "../selector.h"
-
-/* Its number in the order, from 1; 0: it is not here. */
+/* The backend's place in the order, from 1. Returns 0 if it is not here. */
 static int rank_of(const char *backend)
 {
     const char *name;
@@ -39,12 +34,12 @@ static int rank_of(const char *backend)
     return 0;
 }
 
-/* What comes of the fd, which is ready to read, with this backend. */
-static const char *try(const char *backend, int fd)
+/* What does this backend do with a readable fd? */
+static const char *try_backend(const char *backend, int fd)
 {
     struct selector_key key;
     struct selector *selector = selector_open(backend);
-    const char *result = "watched, and not ready";
+    const char *result = "not ready";
     if (selector == NULL)
         err(1, "%s", backend);
     if (selector_register(selector, fd, SELECTOR_READ, NULL, NULL) < 0)
@@ -57,7 +52,7 @@ static const char *try(const char *backend, int fd)
     return result;
 }
 
-static void show_choice(const char *when)
+static void print_best(const char *when)
 {
     struct selector *selector = selector_open(NULL);
     if (selector == NULL)
@@ -66,17 +61,25 @@ static void show_choice(const char *when)
     selector_close(selector);
 }
 
-int main(void)
+/* Another fd for the same file, not below FD_SETSIZE. Raises the limit of open
+   files first. Returns -1 if the hard limit is too low. */
+static int high_fd(int fd)
 {
-    static const char *const names[] = { "epoll", "kqueue", "poll", "select" };
     struct rlimit limit;
-    int null = open("/dev/null", O_RDONLY), ends[2];
-    if (null < 0 || pipe(ends) < 0 || write(ends[1], "x", 1) != 1)
-        err(1, "/dev/null and a pipe");
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    int high = fcntl(ends[0], F_DUPFD, FD_SETSIZE);
+    return fcntl(fd, F_DUPFD, FD_SETSIZE);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const names[] = { "epoll", "kqueue", "poll", "select" };
+    begin_step(argc, argv, "", "(no options)");
+    int null = open("/dev/null", O_RDONLY), ends[2];
+    if (null < 0 || pipe(ends) < 0 || write(ends[1], "x", 1) != 1)
+        err(1, "/dev/null and a pipe");
+    int high = high_fd(ends[0]);
 
     printf("backend  here         /dev/null  fd %d\n", high);
     for (int i = 0; i < 4; i++) {
@@ -84,15 +87,15 @@ int main(void)
         if (rank == 0)
             printf("%-8s -\n", names[i]);
         else
-            printf("%-8s %d%-11s %-10s %s\n", names[i], rank, rank == 1 ?
-                   ", the best" : "", try(names[i], null), high < 0 ?
-                   "(the limit is below)" : try(names[i], high));
+            printf("%-8s %d%-11s %-10s %s\n", names[i], rank,
+                   rank == 1 ? ", the best" : "", try_backend(names[i], null),
+                   high < 0 ? "(no such fd)" : try_backend(names[i], high));
     }
-    show_choice("\nselector_open(NULL)");
-    struct rlimit none = { .rlim_cur = 3, .rlim_max = limit.rlim_max };
-    if (setrlimit(RLIMIT_NOFILE, &none) < 0)
-        err(1, "setrlimit");
-    show_choice("... without a free fd");
+    print_best("\nselector_open(NULL)");
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = 3; /* fds 0, 1 and 2 are open already */
     setrlimit(RLIMIT_NOFILE, &limit);
+    print_best("... without a free fd");
     return 0;
 }

@@ -1,164 +1,112 @@
 /*
- * 06d-echo: the echo server of Python's documentation, without the hope.
+ * 06d-echo: the echo server of Python's documentation, with pending bytes.
  *
  *     make 06d                                      watch it play a scene
  *     06-selector/steps/06d-echo [-p PORT (8080)]   or run it by itself
  *
- * There it says "conn.send(data)  # Hope it won't block". Look at what comes
- * after send(): mostly the kernel has taken all, and no epoll_ctl() is needed.
- * Else the rest is kept, and nothing more is read before that has gone. (The
- * notes' server ends by an exception, for one client that does not read.)
+ * Look at the end of on_readable(): the callback that reads also sends. Nearly
+ * always the kernel has room, and the step needs no epoll_ctl(). If the kernel
+ * has no room, the rest is pending: on_writable() sends it later, and until
+ * then the step reads no more from this client. Python's server says
+ * "conn.send(data) # Hope it won't block". One client that does not read ends
+ * that server.
  * The notes: selectors, in 三. IO multiplexing.
  *
- *     127.0.0.1:40000: connected, 1 in all
- *     127.0.0.1:40000: call_back_reads: 1000 bytes
- *     127.0.0.1:40000: call_back_writes: 488 of 1000
+ *     fd 5: accept
+ *     fd 5: on_readable: 1000 bytes
+ *     fd 5: on_writable: 488 of 1000
  */
-#include <arpa/inet.h>
-#include <err.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "../selector.h"
-
-#define LOG(...) (printf("%s:%d: ", __FILE__, __LINE__), \
-                  printf(__VA_ARGS__), putchar('\n'))
+#include "step.h"
+#include <limits.h>
 
 enum { MESSAGE_SIZE = 1000 }; /* bytes: the most of one recv() */
 
-struct task { /* what a client's key carries */
-    char name[sizeof "255.255.255.255:65535"];
-    char owed[MESSAGE_SIZE]; /* what it still has to get, ... */
-    size_t length;           /* ... so many bytes */
+struct client { /* a client's key->data */
+    char pending[MESSAGE_SIZE]; /* the bytes that are still to be sent */
+    size_t pending_size;
 };
 
 static struct selector *selector;
-static int server; /* the listener, as the notes call it */
-static int connections;
 
-static void call_back_reads(const struct selector_key *key, int ready);
-static void call_back_writes(const struct selector_key *key, int ready);
+static void on_readable(const struct selector_key *key, int ready);
+static void on_writable(const struct selector_key *key, int ready);
 
-/* A listener on 127.0.0.1, at this port or at the one that -p names. */
-static int listener_at(int port, int argc, char **argv)
+/* The listener is readable: a client has come. */
+static void on_accept(const struct selector_key *key, int ready)
 {
-    char rest;
-    if (argc > 1 && (argc != 3 || strcmp(argv[1], "-p") != 0 ||
-                     sscanf(argv[2], "%6d%c", &port, &rest) != 1 ||
-                     port < 0 || port > 65535))
-        errx(2, "usage: %s [-p PORT (to 65535; 0: any free)]", argv[0]);
-
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-        .sin_port = htons((uint16_t)port),
-    };
-    socklen_t size = sizeof address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
-    if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, SOMAXCONN) < 0)
-        err(1, "bind and listen, port %d (-p 0 takes any free one)", port);
-    getsockname(listener, (struct sockaddr *)&address, &size);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN); /* or a send() to one who left would kill us */
-    printf("%s: listening on 127.0.0.1:%d\n", argv[0],
-           ntohs(address.sin_port));
-    return listener;
-}
-
-/* Somebody is there. Without a free fd we ask for nobody until one leaves. */
-static void connected(const struct selector_key *key, int ready)
-{
-    struct sockaddr_in peer;
-    socklen_t size = sizeof peer;
-    int fd = accept(key->fd, (struct sockaddr *)&peer, &size);
-    struct task *task = fd < 0 ? NULL : calloc(1, sizeof *task);
+    int fd = accept_fd(key->fd, INT_MAX); /* any number will do */
     (void)ready;
-    if (task == NULL || selector_register(selector, fd, SELECTOR_READ,
-                                          call_back_reads, task) < 0) {
-        if (fd < 0 && errno == EMFILE && connections > 0)
-            selector_modify(selector, server, 0, connected, NULL);
-        LOG("refused: %s", strerror(errno));
-        usleep(10000); /* it may fail again: a nap is better than a spin */
-        free(task);
-        if (fd >= 0)
-            close(fd);
+    if (fd < 0)
         return;
+    struct client *client = calloc(1, sizeof *client);
+    if (client == NULL || selector_register(selector, fd, SELECTOR_READ,
+                                            on_readable, client) < 0) {
+        close_fd(fd, strerror(errno));
+        free(client);
     }
-    fcntl(fd, F_SETFL, O_NONBLOCK); /* whatever is ready: no call waits */
-    snprintf(task->name, sizeof task->name, "%s:%d", inet_ntoa(peer.sin_addr),
-             ntohs(peer.sin_port));
-    LOG("%s: connected, %d in all", task->name, ++connections);
 }
 
-static void leave(const struct selector_key *key, const char *why)
+static void close_client(const struct selector_key *key, const char *why)
 {
-    struct task *task = key->data;
-    LOG("%s: closed: %s, %d left", task->name, why, --connections);
     selector_unregister(selector, key->fd); /* first this, then close() */
-    close(key->fd);
-    free(task);
-    selector_modify(selector, server, SELECTOR_READ, connected, NULL);
+    close_fd(key->fd, why);
+    free(key->data);
 }
 
-static void call_back_reads(const struct selector_key *key, int ready)
+/* The client is readable: it has sent bytes, or it has closed. */
+static void on_readable(const struct selector_key *key, int ready)
 {
-    struct task *task = key->data;
-    ssize_t n = recv(key->fd, task->owed, sizeof task->owed, 0);
+    struct client *client = key->data;
+    ssize_t n = recv(key->fd, client->pending, MESSAGE_SIZE, 0);
     (void)ready;
-    if (n < 0 && errno == EAGAIN)
+    if (n < 0 && not_now())
         return;
     if (n <= 0) {
-        leave(key, n == 0 ? "end of file" : strerror(errno));
+        close_client(key, n == 0 ? "end of file" : strerror(errno));
         return;
     }
-    LOG("%s: call_back_reads: %zd bytes", task->name, n);
-    task->length = (size_t)n;
-    call_back_writes(key, SELECTOR_WRITE); /* there is hardly ever no room */
+    LOG("fd %d: on_readable: %zd bytes", key->fd, n);
+    client->pending_size = (size_t)n;
+    on_writable(key, SELECTOR_WRITE); /* there is room, nearly always */
 }
 
-static void call_back_writes(const struct selector_key *key, int ready)
+/* Send the pending bytes, as many as the kernel has room for. If some are
+   left, wait until the client is writable, and go on here. */
+static void on_writable(const struct selector_key *key, int ready)
 {
-    struct task *task = key->data;
-    ssize_t n = send(key->fd, task->owed, task->length, 0);
+    struct client *client = key->data;
+    ssize_t n = send(key->fd, client->pending, client->pending_size, 0);
     (void)ready;
-    if (n < 0 && errno != EAGAIN) {
-        leave(key, strerror(errno));
+    if (n < 0 && !not_now()) {
+        close_client(key, strerror(errno));
         return;
     }
     size_t sent = n < 0 ? 0 : (size_t)n;
-    LOG("%s: call_back_writes: %zu of %zu", task->name, sent,
-        task->length);
-    task->length -= sent;
-    memmove(task->owed, task->owed + sent, task->length);
-    if (task->length == 0)
-        selector_modify(selector, key->fd, SELECTOR_READ, call_back_reads,
-                        task);
-    else
-        selector_modify(selector, key->fd, SELECTOR_WRITE, call_back_writes,
-                        task);
+    LOG("fd %d: on_writable: %zu of %zu", key->fd, sent, client->pending_size);
+    client->pending_size -= sent;
+    memmove(client->pending, client->pending + sent, client->pending_size);
+    bool rest = client->pending_size > 0;
+    selector_modify(selector, key->fd, rest ? SELECTOR_WRITE : SELECTOR_READ,
+                    rest ? on_writable : on_readable, client);
 }
 
 int main(int argc, char **argv)
 {
-    server = listener_at(8080, argc, argv);
-    fcntl(server, F_SETFL, O_NONBLOCK); /* who came may have left */
+    step.port = 8080;
+    begin_step(argc, argv, "p:", "[-p PORT (8080; 0: any free)]");
+    int listener = listen_on(step.port);
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     selector = selector_open(NULL);
-    if (selector == NULL || selector_register(selector, server,
-                                SELECTOR_READ, connected, NULL) < 0)
+    if (selector == NULL || selector_register(selector, listener,
+                                SELECTOR_READ, on_accept, NULL) < 0)
         err(1, "selector");
 
     for (;;) {
         struct selector_key key;
         int ready;
+        selector_modify(selector, listener, out_of_fds ? 0 : SELECTOR_READ,
+                        on_accept, NULL);
         if (selector_select(selector, -1) < 0)
             err(1, "selector_select");
         while ((ready = selector_next(selector, &key)) != 0)

@@ -3,149 +3,93 @@
  *
  *     make 07k  or:  07-threads-procs/steps/07k-ipc
  *
- * Python's Pipe() keeps messages apart, for it puts a length before each. The
- * kernel's pipe is a stream of bytes: look at what two writes become. A
- * datagram socketpair keeps them apart by itself, and its two ends are the
- * same; those of a pipe are not. The last two lines are what the notes' "recv
- * would block" hides: the end of file comes when the *last* copy of the other
- * end is closed, and after a fork() there are two.
+ * Python's Pipe() keeps messages apart, because it sends a length before each.
+ * The kernel's pipe is a stream of bytes: look at the result of two writes. A
+ * socketpair of datagrams keeps messages apart without a length. Look at the
+ * last two lines: the notes only say that recv would block. The end of file
+ * comes when the *last* copy of the other end is closed, and fork() makes a
+ * second copy.
  * The notes: 进程间通讯.
  *
- *     a pipe, two writes: one read brings "onetwo"
+ *     a pipe, two writes: one read returns "onetwo"
  *     a pipe, a length before each: "one", "two"
  *     a socketpair of datagrams: "one", "two"
- *     a pipe's writing end, read: Bad file descriptor
- *     a socketpair, both ways: "ping", "pong"
- *     a queue (a pipe, and lengths), 5 processes: 5 messages, none mixed
- *     the writer has ended, we still hold its end: nothing, for ever
+ *     ...
+ *     the writer has ended, we have its end open: read would block for ever
  *     ... and close it: end of file
  */
-#include <err.h>
-#include <errno.h>
+#include "step.h"
+
 #include <poll.h>
-#include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum {
     WRITERS = 5,
-    LONGEST = 500, /* bytes: up to PIPE_BUF a write comes in one piece */
+    MAX_LENGTH = 500, /* bytes: a write of up to PIPE_BUF is not mixed with
+                         those of other processes */
 };
 
-static int ends[2]; /* 0: for the parent; 1: for the child */
+static int ends[2]; /* 0: the parent reads; 1: the child writes */
 
-/* A child that runs the body, and ends with the status that it returns. */
-static pid_t child(int (*body)(void))
+/* ------------------------------------------------------------- messages */
+
+static void send_text(const char *bytes)
 {
-    pid_t pid = fork();
-    if (pid < 0)
-        err(1, "fork");
-    if (pid == 0)
-        _exit(body());
-    return pid;
+    check(write(ends[1], bytes, strlen(bytes)), "write");
 }
 
-/* Join: sleep until it has ended. Its exit status, or minus the signal that
-   killed it, as in Python. */
-static int joined(pid_t pid)
+static const char *read_text(void)
 {
-    int status;
-    if (waitpid(pid, &status, 0) < 0)
-        err(1, "waitpid");
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-static void say(const char *text)
-{
-    if (write(ends[1], text, strlen(text)) < 0)
-        err(1, "write");
+    static char bytes[MAX_LENGTH + 1];
+    ssize_t n = read(ends[0], bytes, MAX_LENGTH);
+    if (n < 0)
+        return strerror(errno);
+    bytes[n] = '\0';
+    return n == 0 ? "end of file" : bytes;
 }
 
 /* Length and text in one write, so that no other writer comes between. */
-static void say_framed(const char *text)
+static void send_framed(const char *bytes)
 {
-    char message[sizeof(uint16_t) + LONGEST];
-    uint16_t length = (uint16_t)strlen(text);
-    memcpy(message, &length, sizeof length);
-    memcpy(message + sizeof length, text, length);
-    if (write(ends[1], message, sizeof length + length) < 0)
-        err(1, "write");
+    char frame[sizeof(uint16_t) + MAX_LENGTH];
+    uint16_t length = (uint16_t)strlen(bytes);
+    memcpy(frame, &length, sizeof length);
+    memcpy(frame + sizeof length, bytes, length);
+    check(write(ends[1], frame, sizeof length + length), "write");
 }
 
-static int one_two(void)
+static void read_all(void *bytes, size_t size)
 {
-    say("one");
-    say("two");
-    return 0;
-}
-
-static int one_two_framed(void)
-{
-    say_framed("one");
-    say_framed("two");
-    return 0;
-}
-
-static int pong(void)
-{
-    char text[LONGEST];
-    ssize_t n = read(ends[1], text, sizeof text);
-    say(n == 4 && memcmp(text, "ping", 4) == 0 ? "pong" : "?");
-    return 0;
-}
-
-static int put_in_queue(void)
-{
-    char text[LONGEST] = "";
-    memset(text, 'A' + (int)(getpid() % 26), LONGEST - 1);
-    say_framed(text);
-    return 0;
-}
-
-static const char *hear(void)
-{
-    static char text[LONGEST + 1];
-    ssize_t n = read(ends[0], text, LONGEST);
-    if (n < 0)
-        return strerror(errno);
-    text[n] = '\0';
-    return n == 0 ? "end of file" : text;
-}
-
-static void read_all(void *to, size_t size)
-{
-    for (size_t n = 0; n < size;) {
-        ssize_t more = read(ends[0], (char *)to + n, size - n);
-        if (more <= 0)
-            errx(1, "the queue has ended in a message");
-        n += (size_t)more;
+    for (size_t got = 0; got < size;) {
+        ssize_t n = read(ends[0], (char *)bytes + got, size - got);
+        if (n <= 0)
+            errx(1, "the queue ended within a message");
+        got += (size_t)n;
     }
 }
 
-static const char *hear_framed(void)
+static const char *read_framed(void)
 {
-    static char text[LONGEST + 1];
+    static char bytes[MAX_LENGTH + 1];
     uint16_t length;
     read_all(&length, sizeof length);
-    read_all(text, length);
-    text[length] = '\0';
-    return text;
+    read_all(bytes, length);
+    bytes[length] = '\0';
+    return bytes;
 }
 
-static void make_pipe(void)
-{
-    if (pipe(ends) < 0)
-        err(1, "pipe");
-}
+/* -------------------------------------------------------- two processes */
 
-static void make_pair(int type)
+/* A child sends two messages. Return when it has ended. */
+static void send_one_two(void (*send_message)(const char *))
 {
-    if (socketpair(AF_UNIX, type, 0, ends) < 0)
-        err(1, "socketpair");
+    pid_t pid = fork_process();
+    if (pid == 0) {
+        send_message("one");
+        send_message("two");
+        _exit(0);
+    }
+    join_process(pid);
 }
 
 static void close_both(void)
@@ -156,69 +100,80 @@ static void close_both(void)
 
 static void keep_apart(void)
 {
-    make_pipe();
-    joined(child(one_two));
-    printf("a pipe, two writes: one read brings \"%s\"\n", hear());
-    joined(child(one_two_framed));
-    printf("a pipe, a length before each: \"%s\"", hear_framed());
-    printf(", \"%s\"\n", hear_framed());
+    check(pipe(ends), "pipe");
+    send_one_two(send_text);
+    printf("a pipe, two writes: one read returns \"%s\"\n", read_text());
+    send_one_two(send_framed);
+    printf("a pipe, a length before each: \"%s\"", read_framed());
+    printf(", \"%s\"\n", read_framed());
     close_both();
-    make_pair(SOCK_DGRAM);
-    joined(child(one_two));
-    printf("a socketpair of datagrams: \"%s\"", hear());
-    printf(", \"%s\"\n", hear());
+    check(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), "socketpair");
+    send_one_two(send_text);
+    printf("a socketpair of datagrams: \"%s\"", read_text());
+    printf(", \"%s\"\n", read_text());
     close_both();
 }
 
 static void both_ways(void)
 {
-    char byte;
-    make_pipe();
-    if (read(ends[1], &byte, 1) < 0)
+    char bytes[5] = "";
+    check(pipe(ends), "pipe");
+    if (read(ends[1], bytes, 4) < 0)
         printf("a pipe's writing end, read: %s\n", strerror(errno));
     close_both();
-    make_pair(SOCK_STREAM);
-    pid_t pid = child(pong);
-    if (write(ends[0], "ping", 4) != 4)
-        err(1, "write");
-    printf("a socketpair, both ways: \"ping\", \"%s\"\n", hear());
-    joined(pid);
+    check(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "socketpair");
+    pid_t pid = fork_process();
+    if (pid == 0) {
+        check(read(ends[1], bytes, 4), "read");
+        send_text(strcmp(bytes, "ping") == 0 ? "pong" : "?");
+        _exit(0);
+    }
+    check(write(ends[0], "ping", 4), "write");
+    printf("a socketpair, both ways: \"ping\", \"%s\"\n", read_text());
+    join_process(pid);
     close_both();
 }
 
+/* Each child sends a message of one letter, as long as it may be. */
 static void queue(void)
 {
     int whole = 0;
-    make_pipe();
+    check(pipe(ends), "pipe");
     for (int i = 0; i < WRITERS; i++)
-        child(put_in_queue);
+        if (fork_process() == 0) {
+            char bytes[MAX_LENGTH + 1] = "";
+            memset(bytes, 'A' + i, MAX_LENGTH);
+            send_framed(bytes);
+            _exit(0);
+        }
     for (int i = 0; i < WRITERS; i++) {
-        const char *text = hear_framed();
-        whole += strlen(text) == LONGEST - 1 &&
-                 strspn(text, (char[]){ text[0], '\0' }) == LONGEST - 1;
+        const char *bytes = read_framed();
+        char letter[] = { bytes[0], '\0' };
+        whole += strspn(bytes, letter) == MAX_LENGTH;
     }
     while (wait(NULL) > 0)
-        ;
-    printf("a queue (a pipe, and lengths), %d processes: %d messages, %s\n",
+        continue;
+    printf("a queue (a pipe with lengths), %d processes: %d messages, %s\n",
            WRITERS, whole, whole == WRITERS ? "none mixed" : "others mixed");
     close_both();
 }
 
 static void forgotten_end(void)
 {
-    make_pipe();
-    joined(child(one_two));
-    hear();
+    check(pipe(ends), "pipe");
+    send_one_two(send_text);
+    read_text();
     struct pollfd end = { .fd = ends[0], .events = POLLIN };
     if (poll(&end, 1, 100) == 0)
-        puts("the writer has ended, we still hold its end: nothing, for ever");
+        puts("the writer has ended, we have its end open: "
+             "read would block for ever");
     close(ends[1]);
-    printf("... and close it: %s\n", hear());
+    printf("... and close it: %s\n", read_text());
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    begin_step(argc, argv, "", "(no options)");
     keep_apart();
     both_ways();
     queue();

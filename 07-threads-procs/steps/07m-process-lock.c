@@ -1,14 +1,14 @@
 /*
  * 07m-process-lock: ten processes print two halves of a line each.
  *
- *     make 07m  or:  07-threads-procs/steps/07m-process-lock [-s SECONDS]
+ *     make 07m  or: 07-threads-procs/steps/07m-process-lock [-s SECONDS (0.2)]
  *
- * SECONDS (0.2): how long a second of the notes lasts. A mutex works between
- * processes if it lies in memory that they share and was told so. Look at the
- * lines without it: the halves of ten mix. The last two lines are what the
- * notes leave out: who holds a lock may die. A robust mutex tells the next one
- * (EOWNERDEAD), who looks after what it protects and goes on; with a plain one
- * everybody would wait for ever.
+ * A mutex works between processes if it lies in shared memory and has the
+ * attribute PROCESS_SHARED. Look at the lines without it: the halves mix. The
+ * last two lines are not in the notes: a process may be killed while it holds
+ * the lock. A robust mutex returns EOWNERDEAD to the next process, which
+ * repairs what the mutex protects and goes on. With a plain one all others
+ * wait for ever.
  * The notes: 进程锁 Lock.
  *
  *     without a lock
@@ -17,77 +17,20 @@
  *     ...
  *     with a lock
  *     hello world 0 Finished 0
- *     hello world 1 Finished 1
  *     ...
- *     its owner is killed: the next one is told "Owner died"
- *     it goes on: the one after it gets "ok"
+ *     the owner is killed: the next process gets "Owner died"
+ *     it goes on: after that a process gets "ok"
  */
-#include <err.h>
-#include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "step.h"
+
 #include <sys/mman.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { CHILDREN = 10 };
 
-static double second = 0.2; /* how long a second of the notes lasts here */
-static double start;
-
-/* The clock of the notes. */
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return ((double)t.tv_sec + (double)t.tv_nsec / 1e9) / second - start;
-}
-
-static void nap(double seconds)
-{
-    usleep((useconds_t)(seconds * second * 1e6));
-}
-
-/* A line in one piece, whoever else prints. */
-static void take_options(int argc, char **argv)
-{
-    if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
-                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
-        errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    start = now();
-}
-
-/* A child that runs the body, and ends with the status that it returns. */
-static pid_t child(int (*body)(void))
-{
-    pid_t pid = fork();
-    if (pid < 0)
-        err(1, "fork");
-    if (pid == 0)
-        _exit(body());
-    return pid;
-}
-
-/* Join: sleep until it has ended. Its exit status, or minus the signal that
-   killed it, as in Python. */
-static int joined(pid_t pid)
-{
-    int status;
-    if (waitpid(pid, &status, 0) < 0)
-        err(1, "waitpid");
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
 static pthread_mutex_t *lock; /* in shared memory */
-static bool locks;
+static bool use_lock;
 static int number;
-static int gate[2]; /* a pipe: its end comes when nobody can write any more */
+static int gate[2]; /* a pipe: EOF when all children have closed its end */
 
 static void make_lock(void)
 {
@@ -98,7 +41,7 @@ static void make_lock(void)
         err(1, "mmap");
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-#ifndef __APPLE__ /* which has none of these */
+#ifndef __APPLE__ /* it has no robust mutex */
     pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
 #endif
     pthread_mutex_init(lock, &attributes);
@@ -106,20 +49,16 @@ static void make_lock(void)
 
 static int print_two_halves(void)
 {
-    if (locks)
+    if (use_lock)
         pthread_mutex_lock(lock);
     printf("hello world %d", number);
     fflush(stdout);
-    if (!locks) { /* wait until everybody is here: luck shall not help us */
-        char byte;
-        close(gate[1]);
-        if (read(gate[0], &byte, 1) < 0)
-            err(1, "read");
-    }
+    if (!use_lock)
+        wait_for_all(gate); /* or they might mix only by luck */
     nap(0.1);
     printf(" Finished %d\n", number);
     fflush(stdout);
-    if (locks)
+    if (use_lock)
         pthread_mutex_unlock(lock);
     return 0;
 }
@@ -127,47 +66,46 @@ static int print_two_halves(void)
 static void ten_children(const char *title)
 {
     puts(title);
-    if (pipe(gate) < 0)
-        err(1, "pipe");
+    check(pipe(gate), "pipe");
     for (number = 0; number < CHILDREN; number++)
-        child(print_two_halves);
+        create_process(print_two_halves);
     close(gate[0]);
     close(gate[1]);
     while (wait(NULL) > 0)
-        ;
+        continue;
 }
 
 #ifndef __APPLE__
-static int die_with_it(void)
+static int die_with_lock(void)
 {
     pthread_mutex_lock(lock);
     return raise(SIGKILL);
 }
 
-static const char *result(int error)
+static const char *text_of(int error)
 {
     return error == 0 ? "ok" : error == EOWNERDEAD ? "Owner died" : "?";
 }
 
 static void owner_dies(void)
 {
-    joined(child(die_with_it));
-    printf("its owner is killed: the next one is told \"%s\"\n",
-           result(pthread_mutex_lock(lock)));
+    join_process(create_process(die_with_lock));
+    printf("the owner is killed: the next process gets \"%s\"\n",
+           text_of(pthread_mutex_lock(lock)));
     pthread_mutex_consistent(lock);
     pthread_mutex_unlock(lock);
-    printf("it goes on: the one after it gets \"%s\"\n",
-           result(pthread_mutex_lock(lock)));
+    printf("it goes on: after that a process gets \"%s\"\n",
+           text_of(pthread_mutex_lock(lock)));
     pthread_mutex_unlock(lock);
 }
 #endif
 
 int main(int argc, char **argv)
 {
-    take_options(argc, argv);
+    begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
     make_lock();
     ten_children("without a lock");
-    locks = true;
+    use_lock = true;
     ten_children("with a lock");
 #ifndef __APPLE__
     owner_dies();

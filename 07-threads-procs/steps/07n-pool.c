@@ -3,260 +3,188 @@
  *
  *     make 07n  or:  07-threads-procs/steps/07n-pool [-s SECONDS (0.2)]
  *
- * SECONDS: how long a second of the notes lasts; each task takes one. Workers
- * are started once and take task after task from a pipe: it is tasks that
- * wait, not processes. apply() waits for its result, apply_async() does not;
- * the callback runs in the parent, when it reads the result. Look at close():
- * it ends the pipe of tasks, and that is what ends the workers; join() without
- * it would wait for ever. A task that fails calls no callback, and nobody
- * hears of it who does not ask; and whoever does not join loses the tasks.
+ * A task takes one second of the notes. The pool starts its workers once, and
+ * they read task after task from a pipe. apply() waits for the result of its
+ * task, apply_async() does not; the parent calls the callback when it reads
+ * the result. Look at close(): it closes the pipe of the tasks, and at the end
+ * of file a worker exits. Without it join() would wait for ever. Look also at
+ * a task that fails: it calls the error callback, or nothing if there is none.
+ * A program that does not join loses its tasks.
  * The notes: 进程池.
  *
  *     apply: 10 tasks, 10 s, by 5 processes
  *     join before close: refused, the pool is still running
  *     apply_async: 10 tasks, 2 s, by 5 processes
- *     callbacks: 10, of them in the parent 10; from its children 10
- *     tasks that fail: 10, callbacks 0, error callbacks 10
- *     no join: 0 of 10 done
+ *     callbacks: 10, of them in the parent 10; for its children 10
+ *     ...
  */
-#include <err.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include "step.h"
 
 enum { WORKERS = 5, TASKS = 10 };
 
-struct task {
-    int argument;
-    bool fails;
-};
-
 struct result {
-    int argument;
     bool failed;
-    pid_t worker, its_parent;
+    pid_t worker, parent_of_worker;
 };
 
-struct pool {
-    int tasks[2], results[2]; /* pipes; what goes through is below PIPE_BUF,
-                                 so it comes in one piece */
+static struct {
+    int tasks[2];   /* a pipe. A task is one byte, 1: it is to fail. So each
+                       read returns a whole task, though five workers read */
+    int results[2]; /* a pipe. Five workers write: below PIPE_BUF a write is
+                       not mixed with others. One process reads */
     pid_t workers[WORKERS];
     bool closed;
     int pending; /* tasks without a result yet */
-    void (*callback)(const struct result *);
-    void (*error_callback)(const struct result *);
-};
+    void (*on_result)(const struct result *);
+    void (*on_error)(const struct result *);
+} pool;
 
-static double second = 0.2; /* how long a second of the notes lasts here */
-static double start;
-
-/* The clock of the notes. */
-static double now(void)
+static int work(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return ((double)t.tv_sec + (double)t.tv_nsec / 1e9) / second - start;
-}
-
-static void nap(double seconds)
-{
-    usleep((useconds_t)(seconds * second * 1e6));
-}
-
-/* A line in one piece, whoever else prints. */
-static void take_options(int argc, char **argv)
-{
-    if (argc > 1 && (argc != 3 || strcmp(argv[1], "-s") != 0 ||
-                     !((second = atof(argv[2])) >= 0.001 && second <= 60)))
-        errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    start = now();
-}
-
-/* -------------------------------------------------------------- the pool */
-
-/* A worker: task after task, until their pipe has ended. */
-static _Noreturn void work(struct pool *p)
-{
-    struct task t;
-    close(p->tasks[1]);
-    while (read(p->tasks[0], &t, sizeof t) == sizeof t) {
+    char fails;
+    close(pool.tasks[1]); /* or this worker would never read EOF */
+    while (read(pool.tasks[0], &fails, 1) == 1) {
         nap(1);
-        struct result r = { t.argument, t.fails, getpid(), getppid() };
-        if (write(p->results[1], &r, sizeof r) != sizeof r)
-            _exit(1);
+        struct result r = { fails, getpid(), getppid() };
+        check(write(pool.results[1], &r, sizeof r), "write");
     }
-    _exit(0);
+    return 0;
 }
 
-static void pool_start(struct pool *p)
+static void pool_start(void)
 {
-    *p = (struct pool){ .closed = false };
-    if (pipe(p->tasks) < 0 || pipe(p->results) < 0)
-        err(1, "pipe");
-    for (int i = 0; i < WORKERS; i++) {
-        p->workers[i] = fork();
-        if (p->workers[i] < 0)
-            err(1, "fork");
-        if (p->workers[i] == 0)
-            work(p);
-    }
-    close(p->tasks[0]);
-    close(p->results[1]);
+    pool.closed = false;
+    pool.pending = 0;
+    check(pipe(pool.tasks), "pipe");
+    check(pipe(pool.results), "pipe");
+    for (int i = 0; i < WORKERS; i++)
+        pool.workers[i] = create_process(work);
+    close(pool.tasks[0]);
+    close(pool.results[1]);
 }
 
-static void apply_async(struct pool *p, int argument, bool fails)
+static void apply_async(bool fails)
 {
-    struct task t = { argument, fails };
-    if (write(p->tasks[1], &t, sizeof t) != sizeof t)
-        err(1, "write");
-    p->pending++;
+    check(write(pool.tasks[1], &(char){ fails }, 1), "write");
+    pool.pending++;
 }
 
-/* Wait for the next result, and call back: this is the parent. */
-static bool take_result(struct pool *p, struct result *r)
-{
-    if (read(p->results[0], r, sizeof *r) != sizeof *r)
-        return false;
-    p->pending--;
-    if (!r->failed && p->callback != NULL)
-        p->callback(r);
-    if (r->failed && p->error_callback != NULL)
-        p->error_callback(r);
-    return true;
-}
-
-static struct result apply(struct pool *p, int argument)
-{
-    struct result r = { .failed = true };
-    apply_async(p, argument, false);
-    take_result(p, &r);
-    return r;
-}
-
-static void pool_close(struct pool *p)
-{
-    p->closed = true;
-    close(p->tasks[1]);
-}
-
-/* False: it is not closed, and the workers would never end. */
-static bool pool_join(struct pool *p)
+/* Wait for the next result, and call the callback: in the parent. Returns
+   false when no worker can send another one. */
+static bool read_result(void)
 {
     struct result r;
-    if (!p->closed)
+    if (read(pool.results[0], &r, sizeof r) != sizeof r)
         return false;
-    while (p->pending > 0 && take_result(p, &r))
-        ;
-    for (int i = 0; i < WORKERS; i++)
-        waitpid(p->workers[i], NULL, 0);
-    close(p->results[0]);
+    pool.pending--;
+    (r.failed ? pool.on_error : pool.on_result)(&r);
     return true;
 }
 
-/* What the end of a Python program does with a pool that nobody joined. */
-static void pool_terminate(struct pool *p)
+static void apply(bool fails)
+{
+    apply_async(fails);
+    read_result();
+}
+
+static void pool_close(void)
+{
+    pool.closed = true;
+    close(pool.tasks[1]);
+}
+
+/* Returns false if the pool is not closed: the workers would never end. */
+static bool pool_join(void)
+{
+    if (!pool.closed)
+        return false;
+    while (pool.pending > 0 && read_result())
+        continue;
+    for (int i = 0; i < WORKERS; i++)
+        join_process(pool.workers[i]);
+    close(pool.results[0]);
+    return true;
+}
+
+/* A Python program does this at its end if it has not joined the pool. */
+static void pool_terminate(void)
 {
     for (int i = 0; i < WORKERS; i++)
-        kill(p->workers[i], SIGTERM);
-    pool_close(p);
-    pool_join(p);
+        kill(pool.workers[i], SIGTERM);
+    pool_close();
+    pool_join();
 }
 
-/* ---------------------------------------------------------- what it does */
-
-static int called_back, called_in_parent, of_children, errors_told;
-static pid_t seen[WORKERS * 2];
-static int pids; /* different ones, seen */
 static pid_t parent;
+static struct {
+    double begin; /* now() at the start of the pool */
+    int results, in_parent, by_children, errors;
+    int pids; /* different ones */
+    pid_t seen[WORKERS + 1];
+} counts;
 
-static void note(const struct result *r)
+static void count_result(const struct result *r)
 {
     int i = 0;
-    while (i < pids && seen[i] != r->worker)
+    while (i < counts.pids && counts.seen[i] != r->worker)
         i++;
-    if (i == pids && pids < WORKERS * 2)
-        seen[pids++] = r->worker;
-    called_back++;
-    called_in_parent += getpid() == parent;
-    of_children += r->its_parent == parent;
+    if (i == counts.pids && i <= WORKERS)
+        counts.seen[counts.pids++] = r->worker;
+    counts.results++;
+    counts.in_parent += getpid() == parent;
+    counts.by_children += r->parent_of_worker == parent;
 }
 
-static void note_error(const struct result *r)
+static void count_error(const struct result *unused)
 {
-    (void)r;
-    errors_told++;
+    (void)unused;
+    counts.errors++;
 }
 
-static void use_apply(struct pool *p)
+/* Start a pool, and give it all tasks. */
+static void start(void (*method)(bool), bool fail)
 {
-    double begin = now();
-    pids = 0;
-    pool_start(p);
-    p->callback = note;
+    memset(&counts, 0, sizeof counts);
+    counts.begin = now();
+    pool_start();
     for (int i = 0; i < TASKS; i++)
-        apply(p, i);
-    printf("apply: %d tasks, %.0f s, by %d processes\n", TASKS,
-           now() - begin, pids);
-    pool_close(p);
-    pool_join(p);
+        method(fail);
 }
 
-static void use_apply_async(struct pool *p)
+static void print_work(const char *method)
 {
-    double begin = now();
-    pids = called_back = called_in_parent = of_children = 0;
-    pool_start(p);
-    p->callback = note;
-    for (int i = 0; i < TASKS; i++)
-        apply_async(p, i, false);
-    if (!pool_join(p))
-        puts("join before close: refused, the pool is still running");
-    pool_close(p);
-    pool_join(p);
-    printf("apply_async: %d tasks, %.0f s, by %d processes\n", TASKS,
-           now() - begin, pids);
-    printf("callbacks: %d, of them in the parent %d; from its children %d\n",
-           called_back, called_in_parent, of_children);
-}
-
-static void fail(struct pool *p)
-{
-    called_back = 0;
-    pool_start(p);
-    p->callback = note;
-    p->error_callback = note_error;
-    for (int i = 0; i < TASKS; i++)
-        apply_async(p, i, true);
-    pool_close(p);
-    pool_join(p);
-    printf("tasks that fail: %d, callbacks %d, error callbacks %d\n", TASKS,
-           called_back, errors_told);
-}
-
-static void do_not_join(struct pool *p)
-{
-    called_back = 0;
-    pool_start(p);
-    p->callback = note;
-    for (int i = 0; i < TASKS; i++)
-        apply_async(p, i, false);
-    pool_terminate(p);
-    printf("no join: %d of %d done\n", called_back, TASKS);
+    printf("%s: %d tasks, %.0f s, by %d processes\n", method, TASKS,
+           now() - counts.begin, counts.pids);
 }
 
 int main(int argc, char **argv)
 {
-    struct pool pool;
-    take_options(argc, argv);
+    begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
     parent = getpid();
-    use_apply(&pool);
-    use_apply_async(&pool);
-    fail(&pool);
-    do_not_join(&pool);
+    pool.on_result = count_result;
+    pool.on_error = count_error;
+
+    start(apply, false);
+    pool_close();
+    pool_join();
+    print_work("apply");
+
+    start(apply_async, false);
+    if (!pool_join())
+        puts("join before close: refused, the pool is still running");
+    pool_close();
+    pool_join();
+    print_work("apply_async");
+    printf("callbacks: %d, of them in the parent %d; for its children %d\n",
+           counts.results, counts.in_parent, counts.by_children);
+
+    start(apply_async, true);
+    pool_close();
+    pool_join();
+    printf("tasks that fail: %d, callbacks %d, error callbacks %d\n", TASKS,
+           counts.results, counts.errors);
+
+    start(apply_async, false);
+    pool_terminate();
+    printf("no join: %d of %d done\n", counts.results, TASKS);
 }

@@ -1,15 +1,17 @@
 /*
- * 08a-yield: a function that stops in the middle, and takes and gives values.
+ * 08a-yield: a function that stops in the middle, and goes on later.
  *
  *     make 08a
- *     08-coroutines/steps/08a-yield [-s SECONDS (0.2): one of the notes']
+ *     08-coroutines/steps/08a-yield [-s SECONDS of a nap (0.2)]
  *
- * co_resume() lets a coroutine run as far as its next co_yield(), which hands
- * something out and, when it goes on, has got something. So two functions can
- * take turns, each with its variables as they were. The first co_resume() is
- * different: there is no co_yield() yet that could take its value, so it is
- * the function's argument.
- * But who naps here naps for all: the process sleeps. 08c-sleep mends it.
+ * Look at consumer(). co_resume() runs it up to its next co_yield(), which
+ * stops it. The value that co_resume() passes is what co_yield() returns when
+ * the consumer goes on. So functions take turns, and each one keeps its
+ * variables. The first co_resume() calls the function, and its value is the
+ * function's argument.
+ * But a nap() makes the process sleep, so all of them wait. 08c mends that.
+ * In the last line, coroutine A and main(), which is B, pass a number to and
+ * fro: each one prints it, adds 1 and passes it on.
  * The notes: 一.yield的简单实现, yield.
  *
  *     c1: ready to eat baozi
@@ -23,91 +25,70 @@
  *     A 0, B 1, A 2, B 3, A 4, B 5
  */
 #include "../co.h"
-
-#include <err.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
+#include "step.h"
 
 enum { ROUNDS = 2, LAST_COUNT = 5, NO_MORE = -1 };
 
-static double second = 0.2; /* how long one of the notes' lasts */
-
-static void nap(void)
-{
-    usleep((useconds_t)(second * 1e6));
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static struct co *start(const char *name, void *(*run)(void *))
-{
-    struct co *co = co_new(name, run);
-    if (co == NULL)
-        err(1, "co_new");
-    return co;
-}
+static struct co *c1, *c2;
 
 static void *consumer(void *name)
 {
-    printf("%s: ready to eat baozi\n", (char *)name);
     intptr_t baozi;
+    printf("%s: ready to eat baozi\n", (char *)name);
     while ((baozi = (intptr_t)co_yield(NULL)) != NO_MORE) {
         printf("%s: eats baozi %d\n", (char *)name, (int)baozi);
-        nap();
+        nap(1);
     }
     return "has eaten";
 }
 
-/* It gives count + 1, and gets what the other one has made of it. */
-static void *count_on(void *first)
+static void producer(void)
 {
-    intptr_t count = (intptr_t)first;
-    while (count < LAST_COUNT) {
-        printf("A %d, ", (int)count);
-        count = (intptr_t)co_yield((void *)(count + 1));
-    }
-    return NULL;
-}
-
-int main(int argc, char **argv)
-{
-    if (argc > 1 && (argc != 3 || (second = atof(argv[2])) <= 0))
-        errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-
-    struct co *c1 = start("c1", consumer), *c2 = start("c2", consumer);
-    co_resume(c1, "c1"); /* as far as the first co_yield() */
+    co_resume(c1, "c1"); /* up to the first co_yield() */
     co_resume(c2, "c2");
     double begin = now();
     for (intptr_t n = 0; n < 2 * ROUNDS; n += 2) {
-        nap();
+        nap(1);
         printf("producer: makes baozi %d and %d\n", (int)n, (int)n + 1);
         co_resume(c1, (void *)n);
         co_resume(c2, (void *)(n + 1));
     }
     printf("a round took %.1f naps: one after the other\n",
-           (now() - begin) / second / ROUNDS);
-
+           (now() - begin) / ROUNDS);
     printf("c1 %s, ", (char *)co_resume(c1, (void *)(intptr_t)NO_MORE));
     printf("and has %s\n", co_ended(c1) ? "ended" : "yielded");
+}
 
-    struct co *a = start("A", count_on);
-    intptr_t count = (intptr_t)co_resume(a, (void *)0);
-    while (count < LAST_COUNT) {
-        printf("B %d, ", (int)count);
-        count = (intptr_t)co_resume(a, (void *)(count + 1));
+/* A's function; print_b() resumes it. */
+static void *print_a(void *count)
+{
+    while ((intptr_t)count < LAST_COUNT) {
+        printf("A %d, ", (int)(intptr_t)count);
+        count = co_yield((void *)((intptr_t)count + 1));
     }
-    printf("B %d\n", (int)count);
+    return NULL;
+}
 
+/* COUNT is the first number that A has passed. */
+static void print_b(void *count)
+{
+    while ((intptr_t)count < LAST_COUNT) {
+        printf("B %d, ", (int)(intptr_t)count);
+        count = co_resume(c1, (void *)((intptr_t)count + 1));
+    }
+    printf("B %d\n", (int)(intptr_t)count);
+}
+
+int main(int argc, char **argv)
+{
+    begin_step(argc, argv, "s:", "[-s SECONDS of a nap (0.2)]");
+    c1 = make_co("c1", consumer);
+    c2 = make_co("c2", consumer);
+    producer();
     co_free(c1);
-    co_free(c2); /* it still waits for baozi, */
-    co_free(a);  /*     and this one for a count */
+    co_free(c2); /* it has yielded, to get a baozi; the rest never runs */
+
+    c1 = make_co("A", print_a);
+    print_b(co_resume(c1, (void *)0));
+    co_free(c1);
 }

@@ -1,14 +1,15 @@
 /*
- * 08b-switch: from any function to any other, and from deep inside of it.
+ * 08b-switch: from any function to any other one, also out of fifty calls.
  *
  *     make 08b
  *
- * co_switch() names who goes on. Nobody is above: test1 and test2 hand over
- * to each other, and main() has its turn again when one of them has ended.
- * The third pair switches out of fifty calls, and is still in them when it
- * comes back: that takes a stack of its own. A generator, of Python say, has
- * only one frame, and can yield from that alone.
- * Switched by hand, that is all; who waits for what nobody knows here.
+ * Look at test1() and test2(). co_switch() names the coroutine that goes on;
+ * neither of the two is the caller of the other. When one of them ends, main()
+ * goes on.
+ * dive() stops inside fifty calls, and is still inside them when it goes on.
+ * So it needs a stack of its own. A Python generator keeps the variables of
+ * one function, and only that function itself can yield.
+ * Here each coroutine says which one goes on. In 08c a scheduler chooses it.
  * The notes: 二.greenlet, greenlet 模块.
  *
  *     56 12 78 34
@@ -16,58 +17,51 @@
  *     down 50 calls, switch, and up 50 calls again
  */
 #include "../co.h"
+#include "step.h"
 
-#include <err.h>
-#include <stdio.h>
+enum { LAST_COUNT = 2, DEPTH = 50 };
 
-enum { DEPTH = 50 };
+static struct co *c1, *c2;
 
-static struct co *gr1, *gr2;
-
-static struct co *start(const char *name, void *(*run)(void *))
-{
-    struct co *co = co_new(name, run);
-    if (co == NULL)
-        err(1, "co_new");
-    return co;
-}
-
-static void *test1(void *value)
+static void *test1(void *unused)
 {
     printf("12 ");
-    co_switch(gr2, NULL);
+    co_switch(c2, NULL);
     printf("34\n");
-    co_switch(gr2, NULL);
-    return value; /* we are not let on any more */
+    co_switch(c2, NULL);
+    return unused; /* never reached: test2 ends and does not switch back */
 }
 
-static void *test2(void *value)
+static void *test2(void *unused)
 {
     printf("56 ");
-    co_switch(gr1, NULL);
+    co_switch(c1, NULL);
     printf("78 ");
-    co_switch(gr1, NULL);
-    return value; /* to main() */
+    co_switch(c1, NULL);
+    return unused; /* then main() goes on */
 }
 
-static void *a(void *value)
+static void *print_a(void *count)
 {
-    printf("A1 ");
-    co_switch(gr2, NULL);
-    printf("A2 ");
-    co_switch(gr2, NULL);
-    return value;
+    while ((intptr_t)count <= LAST_COUNT) {
+        printf("A%d ", (int)(intptr_t)count);
+        count = co_switch(c2, count);
+    }
+    return NULL;
 }
 
-static void *b(void *value)
+static void *print_b(void *count)
 {
-    printf("B1 ");
-    co_switch(gr1, NULL);
-    printf("B2\n");
-    return value;
+    while ((intptr_t)count <= LAST_COUNT) {
+        printf("B%d%c", (int)(intptr_t)count,
+               (intptr_t)count < LAST_COUNT ? ' ' : '\n');
+        count = co_switch(c1, (void *)((intptr_t)count + 1));
+    }
+    return NULL;
 }
 
-/* Returns how many calls it has come back from. */
+/* It calls itself CALLS times, and yields in the innermost call. Returns how
+   many of the calls have returned. */
 static int down(int calls)
 {
     if (calls > 0)
@@ -82,25 +76,26 @@ static void *dive(void *up)
     return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    gr1 = start("test1", test1);
-    gr2 = start("test2", test2);
-    co_switch(gr2, NULL);
-    co_free(gr1);
-    co_free(gr2);
+    begin_step(argc, argv, "", "");
+    c1 = make_co("test1", test1);
+    c2 = make_co("test2", test2);
+    co_switch(c2, NULL);
+    co_free(c1);
+    co_free(c2);
 
-    gr1 = start("a", a);
-    gr2 = start("b", b);
-    co_switch(gr1, NULL);
-    co_free(gr1);
-    co_free(gr2);
+    c1 = make_co("A", print_a);
+    c2 = make_co("B", print_b);
+    co_switch(c1, (void *)1);
+    co_free(c1);
+    co_free(c2);
 
     int up = 0;
-    struct co *diver = start("diver", dive);
-    co_resume(diver, &up);
+    c1 = make_co("diver", dive);
+    co_resume(c1, &up);
     printf("down %d calls, switch, and up ", DEPTH);
-    co_resume(diver, NULL);
+    co_resume(c1, NULL);
     printf("%d calls again\n", up);
-    co_free(diver);
+    co_free(c1);
 }

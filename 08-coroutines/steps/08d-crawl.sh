@@ -1,9 +1,9 @@
 #!/bin/sh
-# What `make 08d` shows: one object file, linked twice.
+# What `make 08d` shows: one object file, linked without the patch and with it.
 #
 #     make clients/slow-http && 08-coroutines/steps/08d-crawl.sh [MS (1000)]
 #
-# MS: how long the web server, clients/slow-http, thinks about each page.
+# The web server, clients/slow-http, waits MS milliseconds before each page.
 
 exec 2>&1
 cd "$(dirname "$0")/.." && mkdir -p ../build || exit 1
@@ -13,12 +13,13 @@ log=../build/08d.$$
 server=$!
 trap 'kill $server; rm $log' EXIT
 trap 'exit 1' HUP INT TERM
+# Port 0 is any free port: wait until the server has printed which.
 until port=$(sed -n 's/.*listening on 127.0.0.1://p' $log) && [ "$port" ]; do
     kill -0 $server || exit 1
     sleep 0.05
 done
 
-# run COMMAND: show it, and run it.
+# run COMMAND: print it, and run it.
 run() {
     echo "\$ $1"
     eval "$1"
@@ -37,9 +38,9 @@ run '$CC -o $out-patched $out.o co*.c patch.c \
      -Wl,--wrap=close,--wrap=connect,--wrap=recv,--wrap=send' || exit
 run '$out-patched http://$web/3000 http://$web/6000 http://$web/9000'
 echo '
-# And with others, some of which cannot be had.'
+# The same again, and six more URLs; five of these fail.'
 run '$out-patched http://$web/3000 http://$web/6000 http://$web/9000 \
      http://127.0.0.1:1/refused http://no..such..name/ http://$web/none \
      http://localhost:$port/12000/chunked http://$web/15000/chunked/cut \
      http://$web/18000/cut'
-[ $? = 1 ] # so it says by its exit status
+[ $? = 1 ] # the exit status when a page is missing: as it must be here

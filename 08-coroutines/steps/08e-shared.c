@@ -1,15 +1,18 @@
 /*
- * 08e-shared: no lock is needed, as long as nobody switches in between.
+ * 08e-shared: no lock is needed, unless a coroutine switches in between.
  *
  *     make 08e
  *
- * Five coroutines take 10 each from 100: read, subtract, write back. One runs
- * at a time, and only where it waits does another one go on. So without a
- * wait in between nobody can interfere. With one, all five have read 100, and
- * each writes 90: the lost update of threads (07c-race), without threads.
- * The cure is to switch before or after, or, if it must be in between, a lock
- * for coroutines: a flag and a queue. (One for threads would not do: who
- * waits for it makes the whole thread sleep, its owner too.)
+ * Look at subtract_with_switch(). Five coroutines subtract 10 each from 100:
+ * each one reads the number, subtracts, and writes it back. One coroutine runs
+ * at a time, and the others go on only where it waits. So nothing can come
+ * between the read and the write, unless there is a wait between them. Then
+ * all five read 100, and each writes 90. Threads lose updates in the same way
+ * (07c).
+ * The cure: switch before the read or after the write; or take a lock for
+ * coroutines, which is a flag and a queue: lock(). A mutex of threads is no
+ * cure. A coroutine that waits for it makes the whole thread sleep, and so the
+ * owner of the mutex, too.
  * The notes: 优点2 of 协程, 协程的好处.
  *
  *     no switch in between          100 - 5 x 10 =  50
@@ -17,71 +20,69 @@
  *     a switch, and a lock around   100 - 5 x 10 =  50
  */
 #include "../co.h"
+#include "step.h"
 
-#include <err.h>
-#include <stdio.h>
-
-enum { START = 100, TAKERS = 5, PART = 10 };
+enum { START = 100, COROUTINES = 5, PART = 10 };
 
 static int number;
 
-static void *take(void *none)
+static void *subtract(void *unused)
 {
     int n = number;
     number = n - PART;
-    return none;
+    return unused;
 }
 
-static void *take_and_switch(void *none)
+static void *subtract_with_switch(void *unused)
 {
     int n = number;
-    co_pause(); /* or a co_recv(), deep inside of something called here */
+    co_pause(); /* or a co_recv(), in a function that is called here */
     number = n - PART;
-    return none;
+    return unused;
 }
 
 static bool locked;
-static struct co_queue for_lock;
+static struct co_queue lock_queue;
 
-/* To test and to set need no lock: nobody switches in between. */
+/* No coroutine can go on between the test of the flag and its change. */
 static void lock(void)
 {
     while (locked)
-        co_wait(&for_lock);
+        co_wait(&lock_queue);
     locked = true;
 }
 
 static void unlock(void)
 {
     locked = false;
-    co_wake(&for_lock);
+    co_wake(&lock_queue);
 }
 
-static void *take_locked(void *none)
+static void *subtract_with_lock(void *unused)
 {
     lock();
-    take_and_switch(none);
+    subtract_with_switch(NULL);
     unlock();
-    return none;
+    return unused;
 }
 
-static void all_five(const char *title, void *(*run)(void *))
+static void run_all(const char *title, void *(*run)(void *))
 {
     number = START;
-    for (int i = 0; i < TAKERS; i++)
-        if (co_spawn("taker", run, NULL) == NULL)
-            err(1, "co_spawn");
+    for (int i = 0; i < COROUTINES; i++)
+        spawn("one of five", run, NULL);
     co_join_all();
-    printf("%-29s %d - %d x %d = %3d", title, START, TAKERS, PART, number);
-    int lost = TAKERS - (START - number) / PART;
+    printf("%-29s %d - %d x %d = %3d", title, START, COROUTINES, PART, number);
+    int lost = COROUTINES - (START - number) / PART;
     if (lost > 0)
         printf("   %d updates lost", lost);
-    putchar('\n');
+    puts("");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    all_five("no switch in between", take);
-    all_five("a switch in between", take_and_switch);
-    all_five("a switch, and a lock around", take_locked);
+    begin_step(argc, argv, "", "");
+    run_all("no switch in between", subtract);
+    run_all("a switch in between", subtract_with_switch);
+    run_all("a switch, and a lock around", subtract_with_lock);
 }

@@ -1,14 +1,19 @@
 /*
- * 08f-cost: what it costs to hand over, in six ways.
+ * 08f-cost: what it costs to hand over to another function, in six ways.
  *
  *     make 08f
  *
- * Half of a round trip, that is one way: a function is called, and returns; a
- * generator without a stack of its own goes on where it was; two coroutines
- * switch, by our co_swap, and by the C library's swapcontext(), which also
- * makes a system call, for the signal mask; a process and a thread are woken
- * by a byte in a pipe, on one core, so the kernel switches from one to the
- * other, and has a write() and a read() to do as well.
+ * Look at MEASURE(). It measures a round trip, there and back, and prints one
+ * way, which is half of it:
+ *   call         a function is called, and returns;
+ *   generator    a function without a stack of its own goes on where it was;
+ *   coroutine    two coroutines switch, by our co_swap();
+ *   swapcontext  ... by the C library, which makes a system call, too (it sets
+ *                the signal mask);
+ *   process      a byte in a pipe wakes a process on the same core: the kernel
+ *                switches, and runs a write() and a read(), too;
+ *   thread       the same, but the byte wakes a thread.
+ * In the output, ten # more mean ten times as long.
  * The notes: 优点1 of 协程, 协程的好处.
  *
  *     one way, best of five    ten # more: ten times as long
@@ -21,44 +26,33 @@
  */
 #define _GNU_SOURCE /* sched_setaffinity() */
 #include "../co.h"
-
-#include <err.h>
+#include "step.h"
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-static double now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-/* The round trip stands in the loop itself: to call it by a pointer would cost
-   as much as the first three. */
+/* Run ROUND_TRIP N times, five times over, and print the best time. It is a
+   macro, so that the round trip stands in the loop: to call it by a pointer
+   would cost as much as each of the first three. */
 #define MEASURE(name, n, round_trip) \
     do { \
-        double best = 1e18; \
+        double best = 1e18; /* ns */ \
         for (int try = 0; try < 5; try++) { \
-            double begin = now_ns(); \
+            double begin = now_ms(); \
             for (int i = 0; i < (n); i++) \
                 round_trip; \
-            double half = (now_ns() - begin) / (n) / 2; \
+            double half = (now_ms() - begin) * 1e6 / (n) / 2; \
             best = half < best ? half : best; \
         } \
-        show(name, best); \
+        print_cost(name, best); \
     } while (0)
 
-static void show(const char *name, double ns)
+static void print_cost(const char *name, double ns)
 {
     printf("%-12s %9.1f ns  ", name, ns);
     for (double x = ns; x >= 0.1; x /= 1.2589) /* the tenth root of 10 */
         putchar('#');
-    putchar('\n');
+    puts("");
 }
 
 /* The empty asm keeps the compiler from leaving out the call. */
@@ -67,7 +61,8 @@ static __attribute__((noinline)) void call(void)
     __asm__ volatile("");
 }
 
-/* What compilers make of a function with two yields. */
+/* What a compiler makes of a generator with two yields: each call goes on
+   where *STATE says. */
 static __attribute__((noinline)) int next(int *state)
 {
     switch (*state) {
@@ -77,6 +72,7 @@ static __attribute__((noinline)) int next(int *state)
     }
 }
 
+/* The other coroutine: every co_resume() passes NULL, and so it never ends. */
 static void *yield(void *value)
 {
     while (value == NULL)
@@ -84,7 +80,7 @@ static void *yield(void *value)
     return value;
 }
 
-#ifdef __GLIBC__ /* elsewhere it is missing, or does not work */
+#ifdef __GLIBC__ /* other C libraries lack it, or have one that fails */
 #include <ucontext.h>
 static ucontext_t here, there;
 
@@ -108,24 +104,48 @@ static void measure_swapcontext(void)
 }
 #endif
 
-static int ping[2], pong[2]; /* pipes */
+static int request[2], reply[2]; /* pipes */
 
-static void *answer(void *none)
+static void *answer_requests(void *unused)
 {
     char byte;
-    while (read(ping[0], &byte, 1) == 1 && write(pong[1], &byte, 1) == 1)
-        ;
-    return none;
+    while (read(request[0], &byte, 1) == 1 && write(reply[1], &byte, 1) == 1)
+        continue;
+    return unused;
 }
 
 static void ask(void)
 {
     char byte = 0;
-    if (write(ping[1], &byte, 1) != 1 || read(pong[0], &byte, 1) != 1)
+    if (write(request[1], &byte, 1) != 1 || read(reply[0], &byte, 1) != 1)
         err(1, "pipe");
 }
 
-/* For this process, and those that it makes. */
+static void measure_process(void)
+{
+    pid_t child = fork();
+    if (child < 0)
+        err(1, "fork");
+    if (child == 0) {
+        close(request[1]); /* if the parent ends, read() returns 0 */
+        answer_requests(NULL);
+        _exit(0);
+    }
+    MEASURE("process", 2000, ask());
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0); /* else it could take a byte that is for the
+                                thread, which reads the same pipe */
+}
+
+static void measure_thread(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, answer_requests, NULL) != 0)
+        errx(1, "pthread_create");
+    MEASURE("thread", 2000, ask());
+}
+
+/* For this process, and for the child and the thread that it makes later. */
 static void stay_on_one_core(void)
 {
 #ifdef __linux__
@@ -138,32 +158,19 @@ static void stay_on_one_core(void)
     puts("(process and thread: perhaps on two cores)");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    begin_step(argc, argv, "", "");
     int state = 0;
-    struct co *other = co_new("other", yield);
-    if (other == NULL || pipe(ping) < 0 || pipe(pong) < 0)
-        err(1, "co_new, pipe");
-    setvbuf(stdout, NULL, _IOLBF, 0);
+    struct co *other = make_co("other", yield);
+    if (pipe(request) < 0 || pipe(reply) < 0)
+        err(1, "pipe");
     stay_on_one_core();
     puts("one way, best of five    ten # more: ten times as long");
     MEASURE("call", 1000000, call());
     MEASURE("generator", 1000000, next(&state));
     MEASURE("coroutine", 1000000, co_resume(other, NULL));
     measure_swapcontext();
-    pid_t child = fork();
-    if (child == 0) {
-        close(ping[1]); /* or its end would never come */
-        answer(NULL);
-        _exit(0);
-    }
-    if (child < 0)
-        err(1, "fork");
-    MEASURE("process", 2000, ask());
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0); /* or it might still take the thread's byte */
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, answer, NULL) != 0)
-        errx(1, "pthread_create");
-    MEASURE("thread", 2000, ask());
+    measure_process();
+    measure_thread();
 }

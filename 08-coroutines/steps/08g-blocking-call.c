@@ -1,103 +1,93 @@
 /*
- * 08g-blocking-call: one call that sleeps in the kernel stops all of them.
+ * 08g-blocking-call: one call that sleeps in the kernel stops all coroutines.
  *
  *     make 08g
- *     08-coroutines/steps/08g-blocking-call [-s SECONDS (0.2): of a nap]
+ *     08-coroutines/steps/08g-blocking-call [-s SECONDS of a nap (0.2)]
  *
- * Five coroutines take a nap each. usleep() knows nothing of coroutines: the
- * thread sleeps, and none of the five can go on, so they nap one after the
- * other. The cure is a call that hands over, co_sleep(). And for a call that
- * has no such sister (a file, a name to look up, somebody else's library) a
- * helper makes it, here a process, and the coroutine waits at a socket until
- * it is told that the call has returned.
- * The last lines: one thread is on one core at a time. To use all of them, it
- * takes a process for each core, and coroutines in every process.
+ * Look at let_helper_sleep(). Five coroutines sleep for one nap each.
+ * nanosleep() knows nothing of coroutines: the thread sleeps, so none of the
+ * five can go on, and they sleep one after the other. The cure is a call that
+ * lets the others go on, here co_sleep(). For some calls there is none: a
+ * read() of a file, getaddrinfo(), a function of a library that you cannot
+ * change. Then a helper makes the call, here a process, and the coroutine
+ * waits for a socket until the call has returned.
+ * The last lines of the output: one thread runs on one core at a time. To use
+ * all cores, a program needs a process for each core, with coroutines in each
+ * process.
  * The notes: 协程的缺点, 协程 (多进程+协程).
  *
- *     5 x usleep()               5.0 naps
- *     5 x co_sleep()             1.0 naps
- *     5 x usleep() by a helper   1.0 naps
+ *     5 x nanosleep()               5.0 naps
+ *     5 x co_sleep()                1.0 naps
+ *     5 x nanosleep() by a helper   1.0 naps
  *     core 0: process 4711, 5 coroutines, 50 turns
  *     core 1: process 4712, 5 coroutines, 50 turns
  */
 #define _GNU_SOURCE /* sched_setaffinity() */
 #include "../co.h"
-
-#include <err.h>
+#include "step.h"
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { COROUTINES = 5, TURNS = 10, MOST_CORES = 4 };
+enum { COROUTINES = 5, TURNS = 10, MAX_PROCESSES = 4 };
 
-static double second = 0.2; /* how long a nap is */
-
-static void *block(void *none)
+static void *sleep_in_kernel(void *unused)
 {
-    usleep((useconds_t)(second * 1e6));
-    return none;
+    nap(1); /* nanosleep() */
+    return unused;
 }
 
-static void *hand_over(void *none)
+static void *sleep_in_scheduler(void *unused)
 {
-    co_sleep(second);
-    return none;
+    co_sleep(step.second);
+    return unused;
 }
 
-static void *let_help(void *none)
+static void *let_helper_sleep(void *unused)
 {
-    int ends[2];
-    char told;
-    pid_t helper = socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0 ? -1 : fork();
+    int ends[2]; /* of the socket pair: ours, and the helper's */
+    char byte;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+        err(1, "socketpair");
+    pid_t helper = fork();
     if (helper < 0)
-        err(1, "socketpair, fork");
+        err(1, "fork");
     if (helper == 0) {
-        block(NULL);
-        _exit(0); /* which ends the connection, too */
+        sleep_in_kernel(NULL);
+        _exit(0); /* the kernel closes its end of the socket */
     }
     close(ends[1]);
-    if (co_recv(ends[0], &told, 1, 0) != 0)
+    if (co_recv(ends[0], &byte, 1, 0) != 0) /* waits for the end of file */
         err(1, "co_recv");
     co_close(ends[0]);
-    waitpid(helper, NULL, 0); /* it has closed its end, so it is ending */
-    return none;
+    waitpid(helper, NULL, 0); /* it hardly sleeps: the helper is ending */
+    return unused;
 }
 
 static void run_all(void *(*run)(void *))
 {
     for (int i = 0; i < COROUTINES; i++)
-        if (co_spawn("one of five", run, NULL) == NULL)
-            err(1, "co_spawn");
+        spawn("one of five", run, NULL);
     co_join_all();
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void naps(const char *title, void *(*run)(void *))
+static void measure(const char *title, void *(*run)(void *))
 {
     double begin = now();
     run_all(run);
-    printf("%-24s %5.1f naps\n", title, (now() - begin) / second);
+    printf("%-27s %5.1f naps\n", title, now() - begin);
 }
 
-static int turns; /* of all coroutines of this process */
+static int turns; /* that all coroutines of this process have had */
 
-static void *take_turns(void *none)
+static void *take_turns(void *unused)
 {
     for (int i = 0; i < TURNS; i++, turns++)
         co_pause();
-    return none;
+    return unused;
 }
 
 #ifdef __linux__
+/* What the process for CORE does. */
 static void run_on(int core)
 {
     cpu_set_t one;
@@ -110,14 +100,18 @@ static void run_on(int core)
            (int)getpid(), COROUTINES, turns);
 }
 
-/* A process for each core that we may use, but not for too many of them. */
+/* A process for each core that this process may use, at most MAX_PROCESSES. */
 static void use_cores(void)
 {
     cpu_set_t ours;
     if (sched_getaffinity(0, sizeof ours, &ours) < 0)
         err(1, "sched_getaffinity");
-    for (int core = 0, n = 0; core < CPU_SETSIZE && n < MOST_CORES; core++) {
-        pid_t child = CPU_ISSET(core, &ours) ? n++, fork() : 1;
+    int n = 0;
+    for (int core = 0; core < CPU_SETSIZE && n < MAX_PROCESSES; core++) {
+        if (!CPU_ISSET(core, &ours))
+            continue;
+        n++;
+        pid_t child = fork();
         if (child < 0)
             err(1, "fork");
         if (child == 0) {
@@ -126,23 +120,20 @@ static void use_cores(void)
         }
     }
     while (wait(NULL) > 0)
-        ;
+        continue;
 }
 #else
 static void use_cores(void)
 {
-    puts("(which core runs whom, we know how to ask on Linux alone)");
+    puts("(a process for each core: this step can do that on Linux alone)");
 }
 #endif
 
 int main(int argc, char **argv)
 {
-    if (argc > 1 && (argc != 3 || (second = atof(argv[2])) <= 0))
-        errx(2, "usage: %s [-s SECONDS (0.2)]", argv[0]);
-    setvbuf(stdout, NULL, _IOLBF, 0); /* or children would print it, too */
-
-    naps("5 x usleep()", block);
-    naps("5 x co_sleep()", hand_over);
-    naps("5 x usleep() by a helper", let_help);
+    begin_step(argc, argv, "s:", "[-s SECONDS of a nap (0.2)]");
+    measure("5 x nanosleep()", sleep_in_kernel);
+    measure("5 x co_sleep()", sleep_in_scheduler);
+    measure("5 x nanosleep() by a helper", let_helper_sleep);
     use_cores();
 }

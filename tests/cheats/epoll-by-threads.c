@@ -1,6 +1,6 @@
 /*
- * A cheat for lesson 05: epoll_wait() tells of new clients, and that is all:
- * each one has a thread, which sleeps in recv().
+ * A cheat for lesson 05: it calls epoll_wait() only to accept clients. Each
+ * client has a thread, which sleeps in recv().
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void *serve(void *client)
+static void *serve_client(void *client)
 {
     int fd = (int)(long)client;
     char buffer[65536];
@@ -47,7 +47,7 @@ int main(void)
         if (epoll_wait(epoll, &event, 1, -1) < 0)
             err(1, "epoll_wait");
         int fd = accept(listener, NULL, NULL);
-        pthread_create(&thread, NULL, serve, (void *)(long)fd);
+        pthread_create(&thread, NULL, serve_client, (void *)(long)fd);
         pthread_detach(thread);
     }
 }

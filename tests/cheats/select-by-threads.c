@@ -1,6 +1,6 @@
 /*
- * A cheat for lesson 03: all of it sleeps in select() and nowhere else, but
- * there is a thread for each client to do so.
+ * A cheat for lesson 03: it sleeps only in select(), but in a thread for each
+ * client.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -22,7 +22,7 @@ static void wait_for(int fd, int to_write)
         err(1, "select");
 }
 
-static void *serve(void *client)
+static void *serve_client(void *client)
 {
     int fd = (int)(long)client;
     char buffer[65536];
@@ -56,7 +56,7 @@ int main(void)
         pthread_t thread;
         wait_for(listener, 0);
         int fd = accept(listener, NULL, NULL);
-        pthread_create(&thread, NULL, serve, (void *)(long)fd);
+        pthread_create(&thread, NULL, serve_client, (void *)(long)fd);
         pthread_detach(thread);
     }
 }

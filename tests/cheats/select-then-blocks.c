@@ -1,6 +1,6 @@
 /*
- * A cheat for lesson 03: select() tells who is ready, and then it stays with
- * this client, in recv(), until nothing has come for 5 ms.
+ * A cheat for lesson 03: when select() has found a client that is ready, the
+ * server stays with it, in recv(), until nothing has come for 5 ms.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 static char bytes[FD_SETSIZE][65536]; /* of each client's last read ... */
-static ssize_t from[FD_SETSIZE], to[FD_SETSIZE]; /* ... these are owed */
+static ssize_t from[FD_SETSIZE], to[FD_SETSIZE]; /* ... these are pending */
 static fd_set open_fds;
 
-/* Read, or pay what is owed. Is the client there, and may say more? */
-static int serve(int fd)
+/* Flush what is pending, or else read. False: wait for select(). */
+static int serve_client(int fd)
 {
     ssize_t n = 1;
     if (from[fd] == to[fd]) {
@@ -73,7 +73,7 @@ int main(void)
         }
         for (int fd = 0; fd < FD_SETSIZE; fd++)
             if (FD_ISSET(fd, &readable) || FD_ISSET(fd, &writable))
-                while (serve(fd))
+                while (serve_client(fd))
                     continue;
     }
 }

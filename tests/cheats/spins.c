@@ -1,6 +1,6 @@
 /*
- * A cheat for lesson 03: select(), but with a timeout of zero. It answers
- * everybody and never blocks; nor does it ever sleep.
+ * A cheat for lesson 03: select() with a timeout of zero. The server answers
+ * all clients and never blocks, but it never sleeps either.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 static char bytes[FD_SETSIZE][65536]; /* of each client's last read ... */
-static ssize_t from[FD_SETSIZE], to[FD_SETSIZE]; /* ... these are owed */
+static ssize_t from[FD_SETSIZE], to[FD_SETSIZE]; /* ... these are pending */
 static fd_set open_fds;
 
-/* One turn: read, or pay what is owed. */
-static void serve(int fd)
+/* Flush what is pending, or else read. */
+static void serve_client(int fd)
 {
     ssize_t n = 1;
     if (from[fd] == to[fd]) {
@@ -71,6 +71,6 @@ int main(void)
         }
         for (int fd = 0; fd < FD_SETSIZE; fd++)
             if (FD_ISSET(fd, &readable) || FD_ISSET(fd, &writable))
-                serve(fd);
+                serve_client(fd);
     }
 }
