@@ -151,13 +151,14 @@ SELECTOR := $(patsubst %,build/06-selector/%.o,selector selector-epoll \
             selector-kqueue selector-poll selector-select)
 CO       := $(addprefix build/08-coroutines/,co.o co-stack.o co-swap.o)
 CO_IO    := build/08-coroutines/co-io.o
-FTP      := $(patsubst %,build/06-selector/ftp/%.o,commands session lines \
-            replies data transfer listing tree accounts deadline log)
+FTP      := $(patsubst %,build/06-selector/ftp/%.o,dispatch commands session \
+            lines replies data transfer listing tree accounts deadline log text)
 06-selector/server 06-selector/client: $(SELECTOR)
 $(filter 06-selector/steps/06b-% 06-selector/steps/06c-% \
     06-selector/steps/06d-%,$(steps)): $(SELECTOR)
 06-selector/ftp/server: $(SELECTOR) $(FTP)
-06-selector/ftp/client: build/06-selector/ftp/progress.o
+06-selector/ftp/client: $(patsubst %,build/06-selector/ftp/%.o,control \
+    progress text)
 $(filter 08-coroutines/%,$(pairs) $(steps)): $(CO)
 $(filter 08-coroutines/%,$(pairs)) \
     08-coroutines/steps/08g-blocking-call: $(CO_IO)
