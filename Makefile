@@ -27,7 +27,10 @@ programs := $(pairs) $(steps) $(ftp) $(tools)
 # A recipe's shell reads SERVER from its environment, so the path may have any
 # character. A SERVER that make itself found there stands for no step.
 server_from := $(origin SERVER)
-override SERVER := $(value SERVER)
+ifneq ($(value SERVER),)
+    override SERVER := \
+        $(if $(filter /%,$(firstword $(value SERVER))),,$(CURDIR)/)$(value SERVER)
+endif
 play  = clients/play $(if $(STEP),--step) $(if $(PACE),--pace $(PACE)) \
         $(if $(XRAY),--xray)
 alone = $(if $(filter environment,$(server_from)),env -u SERVER)
@@ -36,7 +39,8 @@ export CC PATH SERVER
 unexport BASH_ENV CDPATH ENV GREP_COLOR GREP_COLORS GREP_OPTIONS \
          QUOTING_STYLE
 
-.PHONY: help all test clean models $(lessons) $(numbers) $(letters)
+.PHONY: help all test faults fuzz grade-all course clean models
+.PHONY: $(lessons) $(numbers) $(letters)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -95,15 +99,54 @@ diff-%:
 ##   make test-03-select         one lesson
 ##   make test-03-select SERVER=path/to/yours
 ##                               your server in the place of the lesson's
+##   make faults                 run everything while system calls fail
+##   make faults SERVER=path/to/yours FAULT=recv:EINTR=30 SEED=2
+##                               your server; one fault; other calls that fail
+##   make fuzz                   invented .play files, FTP commands and HTTP
+##                               requests; FUZZ=http SECONDS=60: one of them
 ##   make tsan-07c               a step under ThreadSanitizer: does it race?
+## Grade (needs bats)
+##   make grade-03-select SUBMISSION=dir
+##                               points for dir/server.c, and reports for
+##                               graders' systems in build/grade/03-select;
+##                               SERVER=path: of a program. tests/README.md
+##   make grade-all LESSON=03-select SUBMISSIONS=dir
+##                               a class, a directory a student, into a CSV
+##   make course LESSON=03-select
+##                               for Gradescope, GitHub Classroom, Autolab and
+##                               students: build/course
 test: all
 	@tests/run.sh
 
 test-%:
 	@tests/run.sh $*
 
+grade-all:
+	@LESSON='$(LESSON)' SUBMISSIONS='$(SUBMISSIONS)' MODEL='$(MODEL)' \
+	    PARTIAL='$(PARTIAL)' tests/grade-all
+
+course:
+	@LESSON='$(LESSON)' MODEL='$(MODEL)' tests/course
+
+grade-%:
+	@SUBMISSION='$(SUBMISSION)' MODEL='$(MODEL)' PARTIAL='$(PARTIAL)' \
+	    tests/grade $*
+
 tsan-%:
 	@tests/tsan.sh $*
+
+faults: build/faults.so $(if $(SERVER),clients/play clients/load,all)
+	@FAULT='$(FAULT)' SEED='$(or $(SEED),1)' \
+	    ONLY='$(ONLY)' tests/faults.sh || [ $$? = 77 ]
+
+fuzz:
+	@FUZZ_SECONDS='$(or $(SECONDS),20)' tests/fuzz.sh $(FUZZ)
+
+# The library that makes system calls fail. macOS cannot load it.
+build/faults.so: $(wildcard tests/faults*.c) tests/faults-rules.h
+	@mkdir -p build
+	$(if $(filter Darwin,$(shell uname)),:,$(CC)) -std=gnu11 $(WARNINGS) \
+	    -O1 -g -shared -fPIC -o $@ $(filter %.c,$^) -ldl
 
 ## Build
 ##   make all                    everything; CC=clang and CFLAGS=... as usual
@@ -118,18 +161,21 @@ SELECTOR := $(patsubst %,build/06-selector/%.o,selector selector-epoll \
             selector-kqueue selector-poll selector-select)
 CO       := $(addprefix build/08-coroutines/,co.o co-stack.o co-swap.o)
 CO_IO    := build/08-coroutines/co-io.o
-FTP      := $(patsubst %,build/06-selector/ftp/%.o,commands session lines \
-            replies data transfer listing tree accounts deadline log)
+FTP      := $(patsubst %,build/06-selector/ftp/%.o,dispatch commands session \
+            lines replies data transfer listing tree accounts deadline log text)
 06-selector/server 06-selector/client: $(SELECTOR)
 $(filter 06-selector/steps/06b-% 06-selector/steps/06c-% \
     06-selector/steps/06d-%,$(steps)): $(SELECTOR)
 06-selector/ftp/server: $(SELECTOR) $(FTP)
-06-selector/ftp/client: build/06-selector/ftp/progress.o
+06-selector/ftp/client: $(patsubst %,build/06-selector/ftp/%.o,control \
+    progress text)
 $(filter 08-coroutines/%,$(pairs) $(steps)): $(CO)
 $(filter 08-coroutines/%,$(pairs)) \
     08-coroutines/steps/08g-blocking-call: $(CO_IO)
 TRACE    := $(patsubst %,build/clients/%.o,trace calls tracee constants \
             timeline figure figure-svg svg)
+clients/play: $(patsubst %,build/clients/%.o,actions stage screen peers child \
+    proc scene words play-common)
 clients/load: $(patsubst %,build/clients/load-%.o,latency report stream)
 clients/xray: $(TRACE) build/clients/xray-summary.o
 clients/models: $(TRACE) build/clients/figure-text.o
@@ -139,12 +185,14 @@ clients/models: $(TRACE) build/clients/figure-text.o
 .SECONDARY: $(patsubst %.c,build/%.o,$(filter-out $(programs:=.c), \
     $(wildcard clients/*.c 0*/*.c 0*/*/*.c)))
 
-# A server's loop over bytes is to work on many of them at once: -O3. A step is
-# read more often than run: it compiles fast, and a debugger shows each line.
-OPTIMISE = -O1
-%/server build/0%: OPTIMISE = -O3
-$(steps): OPTIMISE = -O0
+# -O3 for what carries every byte of the clients: a loop over bytes then works
+# on many of them at once. Everything else is to compile fast, and a debugger
+# shows each of its lines.
+OPTIMISE = -O0
+$(lessons:%=%/server) build/06-selector/selector%.o build/08-%.o: \
+    OPTIMISE = -O3
 $(filter %/05f-cost %/08f-cost,$(steps)): OPTIMISE = -O3
+clients/load build/clients/load-%.o: OPTIMISE = -O1
 
 $(programs): %: %.c
 	@mkdir -p build/$(@D)
@@ -157,8 +205,9 @@ build/%.o: %.c
 -include $(wildcard build/*/*.d build/*/*/*.d) # which headers a file includes
 
 # A name that the kit does not have.
-unknown := $(filter-out help all test clean models diff-% test-% tsan-% \
-           build/% $(lessons) $(numbers) $(letters) $(programs),$(MAKECMDGOALS))
+unknown := $(filter-out help all test faults fuzz course clean models diff-% \
+           grade-% test-% tsan-% build/% $(lessons) $(numbers) $(letters) \
+           $(programs),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):
 	@echo "There is no '$@' here. Lessons: $(lessons); steps:" \

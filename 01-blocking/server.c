@@ -42,10 +42,11 @@ static bool quiet;
     ((void)(quiet || printf("%s:%d: " format "\n", \
                             __FILE__, __LINE__, __VA_ARGS__)))
 
-/* SIGINT and SIGTERM. The kernel takes back all sockets and memory, so the
-   handler may interrupt anything; it calls only functions that are safe there
-   (signal-safety(7)). If the log is a full pipe that nobody reads, write()
-   would block: poll() tells, and the process ends without "bye". */
+/* SIGINT and SIGTERM. The kernel frees all sockets and memory when the process
+   ends, so the handler may interrupt anything; it calls only functions that
+   are safe in a handler (signal-safety(7)). If the log is a full pipe that
+   nobody reads, write() would block: then poll() returns 0, and the process
+   ends without "bye". */
 static void say_bye(int signal_number)
 {
     struct pollfd log = { .fd = STDOUT_FILENO, .events = POLLOUT };
@@ -71,7 +72,8 @@ static void sleep_ms(long ms)
     nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -93,7 +95,8 @@ static int listen_on(int port)
     return listener;
 }
 
-/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
+/* a-z become A-Z. There is no "if" in it, so the compiler can change many
+   bytes at once: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)

@@ -4,8 +4,8 @@
  *     03-select/client [-p PORT]     type lines; Ctrl-D ends
  *
  * Look at main(): select() sleeps until one of the two is readable. An answer
- * may arrive while you type. If the server ends while you think, the client
- * notices at once (01's client does not).
+ * may arrive while you type. If the server ends while you type nothing, the
+ * client says so at once (the client of lesson 01 does not).
  * The notes: 三. IO multiplexing, whose client only sends.
  */
 #include <arpa/inet.h>
@@ -35,7 +35,8 @@ enum {
 
 static char block[BLOCK_SIZE]; /* the last input */
 static size_t typed, sent;     /* bytes in block, and how many are sent */
-static long long due;          /* bytes of answers that are still to come */
+static long long due;          /* bytes of answers that are still to come;
+                                  below 0 if the server sends more than that */
 static bool input_ended;
 
 /* recv() returned 0 or -1, or send() returned -1: the connection has ended. */
@@ -61,14 +62,15 @@ static void sleep_ms(long ms)
     nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
-/* After a call on a non-blocking socket: is it worth trying again later? */
+/* A call on a non-blocking socket failed. Is it worth a new try later? */
 static bool not_now(void)
 {
     return errno == EAGAIN || errno == EINTR;
 }
 
 /* A signal has interrupted connect(). The kernel connects all the same: wait
-   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
+   until the socket is writable; then getsockopt() writes the result into errno
+   (Stevens, UNIX Network Programming, 5.9). */
 static bool finish_connect(int fd)
 {
     struct pollfd writable = { .fd = fd, .events = POLLOUT };
@@ -140,8 +142,8 @@ static void send_rest(int fd)
     sent += n > 0 ? (size_t)n : 0;
 }
 
-/* Print what has arrived. Returns false after the last byte: the server has
-   answered everything and closed. */
+/* Print what has arrived. Returns false at the end of the connection, if the
+   input has ended and the server has answered all of it. */
 static bool read_server(int fd)
 {
     char answer[BLOCK_SIZE];
@@ -204,13 +206,13 @@ int main(int argc, char **argv)
         FD_ZERO(&readable);
         FD_ZERO(&writable);
         FD_SET(fd, &readable);
-        if (sent < typed) /* back-pressure: send these first */
+        if (sent < typed) /* no new input before all is sent */
             FD_SET(fd, &writable);
         else if (!input_ended)
             FD_SET(STDIN_FILENO, &readable);
         int n = select(fd + 1, &readable, &writable, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         if (FD_ISSET(fd, &readable) && !read_server(fd))

@@ -4,8 +4,9 @@
  *     make 03-select                     watch it play a scene
  *     03-select/server [-p PORT] [-q]    or run it by itself
  *
- * Look at main(): in each round the process gives select() all its sockets and
- * sleeps there. Then it tests every socket: is it ready? No other call blocks.
+ * Look at main(): in each round the process gives all its sockets to select()
+ * and sleeps in this call. Then it tests each socket: is it ready? No other
+ * call blocks.
  * The notes: 小结 - 最终版本 (the final version), put right.
  */
 #include <arpa/inet.h>
@@ -33,10 +34,10 @@ enum {
     DEFAULT_PORT = 9003,
     BACKLOG = 4096, /* clients that may wait for accept(); the kernel has a
                        limit of its own, net.core.somaxconn on Linux */
-    BUFFER_SIZE = 64 * 1024, /* bytes: one turn reads no more than this */
-    MAX_FDS = 1024 * 1024,   /* size of the table; an unused entry costs no
+    BUFFER_SIZE = 64 * 1024, /* bytes: one recv() takes no more than this */
+    MAX_FDS = 1024 * 1024,   /* entries of clients[]; an unused one costs no
                                 memory */
-    RETRY_MS = 10,           /* after accept() failed */
+    RETRY_MS = 10,           /* from a failed accept() to the next try */
 };
 
 struct client {
@@ -46,12 +47,13 @@ struct client {
     size_t pending_size;
 };
 
-enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* the result of a turn */
+/* A turn is what the server does for one client in one round. Its result: */
+enum turn { PROGRESS, WOULD_BLOCK, GONE };
 
 static struct client clients[MAX_FDS]; /* by fd, the listener included */
 static int highest_fd;                 /* the highest one that is open */
-static bool out_of_fds;    /* no accept() before a client closes */
-static bool accept_failed; /* no accept() in this round */
+static bool out_of_fds;    /* no free fd: no accept() until a client closes */
+static bool accept_failed; /* another error: no accept() for one round */
 static bool quiet;
 
 /* A log line: its place in this file, and what happened there. */
@@ -59,10 +61,11 @@ static bool quiet;
     ((void)(quiet || printf("%s:%d: " format "\n", \
                             __FILE__, __LINE__, __VA_ARGS__)))
 
-/* SIGINT and SIGTERM. The kernel takes back all sockets and memory, so the
-   handler may interrupt anything; it calls only functions that are safe there
-   (signal-safety(7)). If the log is a full pipe that nobody reads, write()
-   would block: poll() tells, and the process ends without "bye". */
+/* SIGINT and SIGTERM. The kernel frees all sockets and memory when the process
+   ends, so the handler may interrupt anything; it calls only functions that
+   are safe in a handler (signal-safety(7)). If the log is a full pipe that
+   nobody reads, write() would block: then poll() returns 0, and the process
+   ends without "bye". */
 static void say_bye(int signal_number)
 {
     struct pollfd log = { .fd = STDOUT_FILENO, .events = POLLOUT };
@@ -82,7 +85,8 @@ static void open_standard_fds(void)
     close(fd);
 }
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -114,16 +118,18 @@ static void raise_fd_limit(void)
         limit.rlim_cur /= 2; /* macOS allows less than its hard limit */
 }
 
-/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
+/* a-z become A-Z. There is no "if" in it, so the compiler can change many
+   bytes at once: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* accept() failed, and errno says why. EMFILE: this process has no free fd;
-   do not call accept() again before a client closes. Any other error may be
-   over soon, and no event will tell: skip accept() for one round. */
+/* accept() failed, and errno says why. EMFILE: this process has no free fd. If
+   it has clients, it does not call accept() again before one of them closes.
+   Any other error may be over soon, but no event says so: the process does not
+   call accept() for one round, and then tries again. */
 static void accept_error(int listener)
 {
     if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
@@ -133,8 +139,10 @@ static void accept_error(int listener)
     LOG("accept: %s", strerror(errno));
 }
 
-/* Accept one client from the backlog. Returns its fd; or -1, where accept()
-   failed or the client has left the backlog already. */
+/* Accept one client from the backlog. Returns its fd, or -1 if accept()
+   failed. A client may leave the backlog before that: with a blocking listener
+   accept() would sleep until the next one comes. TCP_NODELAY: the kernel sends
+   small answers at once. */
 static int accept_client(int listener)
 {
     struct sockaddr_in peer;
@@ -150,7 +158,7 @@ static int accept_client(int listener)
     snprintf(c->name, sizeof c->name, "%s:%d", inet_ntoa(peer.sin_addr),
              ntohs(peer.sin_port));
     highest_fd = fd > highest_fd ? fd : highest_fd;
-    fcntl(fd, F_SETFL, O_NONBLOCK); /* Linux does not inherit it */
+    fcntl(fd, F_SETFL, O_NONBLOCK); /* on Linux, accept() leaves it unset */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
     LOG("%s: accept: fd %d", c->name, fd);
     return fd;
@@ -172,8 +180,9 @@ static bool wants_write(int fd)
     return clients[fd].pending != NULL;
 }
 
-/* A call for this client failed, and errno says why: not now, once more, or
-   the client is gone. An error never concerns the other clients. */
+/* A call for this client failed, and errno says why. EAGAIN: it would block.
+   EINTR: a signal interrupted it; the server will call it again. Any other
+   error: this client is gone, and the other clients are not concerned. */
 static enum turn handle_error(int fd, const char *call)
 {
     if (errno == EAGAIN)
@@ -193,7 +202,7 @@ static enum turn answer(int fd, const char *bytes, size_t length)
     size_t sent = n < 0 ? 0 : (size_t)n;
     enum turn turn = n < 0 ? handle_error(fd, "send") : PROGRESS;
     if (turn == GONE || (turn == WOULD_BLOCK && bytes == c->pending))
-        return turn;
+        return turn; /* there is nothing new to log or to keep */
     LOG("%s: send: %zu of %zu bytes", c->name, sent, length);
     if (sent == length) {
         free(c->pending);
@@ -215,7 +224,7 @@ static enum turn flush(int fd)
 /* Read once, and answer. */
 static enum turn read_client(int fd)
 {
-    static char buffer[BUFFER_SIZE]; /* for all: it is empty between turns */
+    static char buffer[BUFFER_SIZE]; /* for all clients, one after another */
     ssize_t n = recv(fd, buffer, sizeof buffer, 0);
     if (n < 0)
         return handle_error(fd, "recv");
@@ -234,7 +243,10 @@ static enum turn serve(int fd)
     return wants_write(fd) ? flush(fd) : read_client(fd);
 }
 
-/* Fill the two sets: select() overwrites them, so they are new each round. */
+/* Fill the two sets: select() overwrites them, so they are new each round. (No
+   client has an fd below the listener's: those are all in use already.) The
+   third set of select() is for urgent data. On an error a socket is readable
+   and writable, and recv() or send() returns the error. */
 static void watch(int listener, fd_set *readable, fd_set *writable)
 {
     FD_ZERO(readable);
@@ -246,8 +258,9 @@ static void watch(int listener, fd_set *readable, fd_set *writable)
         FD_CLR(listener, readable);
 }
 
-/* An fd_set has FD_SETSIZE bits, and FD_SET() does not check: with a higher fd
-   it would write into other memory. So the server closes such a client. */
+/* The listener is readable. An fd_set has bits for the fds below FD_SETSIZE.
+   FD_SET() does not check: with a higher fd it would write into other memory.
+   So the server closes a client that has a higher fd. */
 static void on_accept(int listener)
 {
     int fd = accept_client(listener);
@@ -291,20 +304,18 @@ int main(int argc, char **argv)
     if (listener >= FD_SETSIZE)
         errx(1, "fd %d is not below FD_SETSIZE, %d", listener, FD_SETSIZE);
     clients[listener].open = true;
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
 
     for (;;) {
         fd_set readable, writable;
         watch(listener, &readable, &writable);
         int nfds = highest_fd + 1;
         struct timeval retry = { .tv_usec = RETRY_MS * 1000 };
-        /* The third set is for urgent data. On an error a socket is readable
-           and writable, and recv() or send() returns the error. */
         int n = select(nfds, &readable, &writable, NULL,
                        accept_failed ? &retry : NULL);
         accept_failed = false;
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         LOG("select: %d ready, nfds %d", n, nfds);

@@ -41,10 +41,10 @@ enum {
     DEFAULT_PORT = 9005,
     BACKLOG = 4096, /* clients that may wait for accept(); the kernel has a
                        limit of its own, net.core.somaxconn on Linux */
-    BUFFER_SIZE = 64 * 1024, /* bytes: one turn reads no more than this */
-    MAX_FDS = 1024 * 1024,   /* size of the table; an unused entry costs no
+    BUFFER_SIZE = 64 * 1024, /* bytes: one recv() takes no more than this */
+    MAX_FDS = 1024 * 1024,   /* entries of clients[]; an unused one costs no
                                 memory */
-    RETRY_MS = 10,           /* after accept() failed */
+    RETRY_MS = 10,           /* from a failed accept() to the next try */
     BATCH = 256,             /* events: the most of one epoll_wait() */
     TURNS = 4,               /* with -e: for one client, in one round */
 };
@@ -57,12 +57,13 @@ struct client {
     uint32_t watched; /* the events that the kernel has; 0: not added yet */
 };
 
-enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* the result of a turn */
+/* A turn is what the server does for one client in one round. Its result: */
+enum turn { PROGRESS, WOULD_BLOCK, GONE };
 
 static struct client clients[MAX_FDS]; /* by fd, the listener included */
 static int highest_fd;                 /* the highest one that is open */
-static bool out_of_fds;    /* no accept() before a client closes */
-static bool accept_failed; /* no accept() in this round */
+static bool out_of_fds;    /* no free fd: no accept() until a client closes */
+static bool accept_failed; /* another error: no accept() for one round */
 static int epoll_fd;
 static struct epoll_event ready[BATCH]; /* what epoll_wait() returned */
 static bool edge;
@@ -73,10 +74,11 @@ static bool quiet;
     ((void)(quiet || printf("%s:%d: " format "\n", \
                             __FILE__, __LINE__, __VA_ARGS__)))
 
-/* SIGINT and SIGTERM. The kernel takes back all sockets and memory, so the
-   handler may interrupt anything; it calls only functions that are safe there
-   (signal-safety(7)). If the log is a full pipe that nobody reads, write()
-   would block: poll() tells, and the process ends without "bye". */
+/* SIGINT and SIGTERM. The kernel frees all sockets and memory when the process
+   ends, so the handler may interrupt anything; it calls only functions that
+   are safe in a handler (signal-safety(7)). If the log is a full pipe that
+   nobody reads, write() would block: then poll() returns 0, and the process
+   ends without "bye". */
 static void say_bye(int signal_number)
 {
     struct pollfd log = { .fd = STDOUT_FILENO, .events = POLLOUT };
@@ -96,7 +98,8 @@ static void open_standard_fds(void)
     close(fd);
 }
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -128,16 +131,18 @@ static void raise_fd_limit(void)
         limit.rlim_cur /= 2; /* macOS allows less than its hard limit */
 }
 
-/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
+/* a-z become A-Z. There is no "if" in it, so the compiler can change many
+   bytes at once: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* accept() failed, and errno says why. EMFILE: this process has no free fd;
-   do not call accept() again before a client closes. Any other error may be
-   over soon, and no event will tell: skip accept() for one round. */
+/* accept() failed, and errno says why. EMFILE: this process has no free fd. If
+   it has clients, it does not call accept() again before one of them closes.
+   Any other error may be over soon, but no event says so: the process does not
+   call accept() for one round, and then tries again. */
 static void accept_error(int listener)
 {
     if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
@@ -147,8 +152,10 @@ static void accept_error(int listener)
     LOG("accept: %s", strerror(errno));
 }
 
-/* Accept one client from the backlog. Returns its fd; or -1, where accept()
-   failed or the client has left the backlog already. */
+/* Accept one client from the backlog. Returns its fd, or -1 if accept()
+   failed. A client may leave the backlog before that: with a blocking listener
+   accept() would sleep until the next one comes. TCP_NODELAY: the kernel sends
+   small answers at once. */
 static int accept_client(int listener)
 {
     struct sockaddr_in peer;
@@ -164,7 +171,7 @@ static int accept_client(int listener)
     snprintf(c->name, sizeof c->name, "%s:%d", inet_ntoa(peer.sin_addr),
              ntohs(peer.sin_port));
     highest_fd = fd > highest_fd ? fd : highest_fd;
-    fcntl(fd, F_SETFL, O_NONBLOCK); /* Linux does not inherit it */
+    fcntl(fd, F_SETFL, O_NONBLOCK); /* on Linux, accept() leaves it unset */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
     LOG("%s: accept: fd %d", c->name, fd);
     return fd;
@@ -186,8 +193,9 @@ static bool wants_write(int fd)
     return clients[fd].pending != NULL;
 }
 
-/* A call for this client failed, and errno says why: not now, once more, or
-   the client is gone. An error never concerns the other clients. */
+/* A call for this client failed, and errno says why. EAGAIN: it would block.
+   EINTR: a signal interrupted it; the server will call it again. Any other
+   error: this client is gone, and the other clients are not concerned. */
 static enum turn handle_error(int fd, const char *call)
 {
     if (errno == EAGAIN)
@@ -207,7 +215,7 @@ static enum turn answer(int fd, const char *bytes, size_t length)
     size_t sent = n < 0 ? 0 : (size_t)n;
     enum turn turn = n < 0 ? handle_error(fd, "send") : PROGRESS;
     if (turn == GONE || (turn == WOULD_BLOCK && bytes == c->pending))
-        return turn;
+        return turn; /* there is nothing new to log or to keep */
     LOG("%s: send: %zu of %zu bytes", c->name, sent, length);
     if (sent == length) {
         free(c->pending);
@@ -229,7 +237,7 @@ static enum turn flush(int fd)
 /* Read once, and answer. */
 static enum turn read_client(int fd)
 {
-    static char buffer[BUFFER_SIZE]; /* for all: it is empty between turns */
+    static char buffer[BUFFER_SIZE]; /* for all clients, one after another */
     ssize_t n = recv(fd, buffer, sizeof buffer, 0);
     if (n < 0)
         return handle_error(fd, "recv");
@@ -319,7 +327,7 @@ int main(int argc, char **argv)
     raise_fd_limit();
     int listener = highest_fd = listen_on(port);
     clients[listener].open = true;
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     if ((epoll_fd = epoll_create1(0)) < 0 || !watch(listener, EPOLLIN))
         err(1, "epoll");
 

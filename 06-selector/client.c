@@ -63,14 +63,15 @@ static void sleep_ms(long ms)
     nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
-/* After a call on a non-blocking socket: is it worth trying again later? */
+/* A call on a non-blocking socket failed. Is it worth a new try later? */
 static bool not_now(void)
 {
     return errno == EAGAIN || errno == EINTR;
 }
 
 /* A signal has interrupted connect(). The kernel connects all the same: wait
-   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
+   until the socket is writable; then getsockopt() writes the result into errno
+   (Stevens, UNIX Network Programming, 5.9). */
 static bool finish_connect(int fd)
 {
     struct pollfd writable = { .fd = fd, .events = POLLOUT };
@@ -142,8 +143,8 @@ static void send_rest(int fd)
     sent += n > 0 ? (size_t)n : 0;
 }
 
-/* Print what has arrived. Returns false after the last byte: the server has
-   answered everything and closed. */
+/* Print what has arrived. Returns false at the end of the connection, if the
+   input has ended and the server has answered all of it. */
 static bool read_server(int fd)
 {
     char answer[BLOCK_SIZE];

@@ -3,9 +3,10 @@
  *
  *     08-coroutines/client [-p PORT] [-c CLIENTS] [-n MESSAGES of each]
  *
- * Look at send_and_check(): connect, send, receive, check, in this order, as
- * if there were no other connection. Each call makes only its own coroutine
- * wait. A hundred of them run in one thread, so the count needs no lock.
+ * Look at send_and_check(), and exchange() above it: connect, send, receive,
+ * check, in this order, as if there were no other connection. Each call makes
+ * only its own coroutine wait. The hundred coroutines run in one thread, so
+ * the count of answers needs no lock.
  * The notes: 高并发的socket_server (its client, there with threads).
  *
  *     100 clients x 100 messages: 10000 answers, all right, 71 ms
@@ -42,13 +43,13 @@ enum {
     DEFAULT_PORT = 9008,
     MAX_CLIENTS = 28000,  /* each needs a local port; Linux has 28,232 */
     MAX_MESSAGES = 10000, /* of each client */
-    SPARE_FDS = 16,       /* stdin, stdout, stderr, epoll, inherited ones */
-    MESSAGE_SIZE = sizeof "hello 28000 10000", /* bytes, the longest */
+    SPARE_FDS = 16, /* for stdin, stdout, stderr, epoll, and inherited ones */
+    MESSAGE_SIZE = sizeof "hello 28000 10000", /* bytes of the longest one */
 };
 
 static int server_port = DEFAULT_PORT;
 static int connections = 100, messages = 100;
-static int answers; /* that are right */
+static int answers; /* that have come and are right, on all connections */
 
 /* A program may be started with fd 0, 1 or 2 closed. The next socket would get
    that number, and the log would go into it: open /dev/null there first. */
@@ -74,7 +75,8 @@ static void make_room_for(int count)
 }
 
 /* A signal has interrupted connect(). The kernel connects all the same: wait
-   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
+   until the socket is writable; then getsockopt() writes the result into errno
+   (Stevens, UNIX Network Programming, 5.9). */
 static bool finish_connect(int fd)
 {
     struct pollfd writable = { .fd = fd, .events = POLLOUT };
@@ -103,7 +105,8 @@ static int connect_to(int port)
     return fd;
 }
 
-/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
+/* a-z become A-Z. There is no "if" in it, so the compiler can change many
+   bytes at once: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -137,11 +140,12 @@ static bool receive_all(int fd, char *bytes, size_t length)
     return true;
 }
 
-/* Send one message, and check its answer. */
-static void exchange(int fd, int i, int j)
+/* Send this client's message number MESSAGE, and check its answer. */
+static void exchange(int fd, int client, int message)
 {
     char text[MESSAGE_SIZE], answer[MESSAGE_SIZE];
-    size_t length = (size_t)snprintf(text, sizeof text, "hello %d %d", i, j);
+    size_t length = (size_t)snprintf(text, sizeof text, "hello %d %d", client,
+                                     message);
     if (!send_all(fd, text, length) || !receive_all(fd, answer, length))
         errx(1, "the server has gone: %d of %d answers have come", answers,
              connections * messages);
@@ -151,12 +155,12 @@ static void exchange(int fd, int i, int j)
     answers++; /* no lock: no coroutine switches here */
 }
 
-/* One coroutine: one connection from its start to its end. */
-static void *send_and_check(void *number)
+/* What each coroutine runs: one connection from its start to its end. */
+static void *send_and_check(void *client)
 {
     int fd = connect_to(server_port);
-    for (int j = 0; j < messages; j++)
-        exchange(fd, (int)(intptr_t)number, j);
+    for (int message = 0; message < messages; message++)
+        exchange(fd, (int)(intptr_t)client, message);
     close(fd);
     return NULL;
 }

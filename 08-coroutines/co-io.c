@@ -1,11 +1,12 @@
 /*
  * co-io: the system calls that wait for an fd, for coroutines.
  *
- * It shows how to make coroutines wait for an event of any kind. There is a
- * queue for each event. A coroutine that waits calls co_wait(). The part of
- * the program that learns of the event calls co_wake(): here that is the
- * scheduler's idle hook, which learns it from epoll_wait() or poll().
- * Look at co_recv(), wait_for() and wait_for_events().
+ * Look at co_recv(), receive_some(), wait_for() and wait_for_events(). They
+ * show how to make coroutines wait for an event of any kind. There is a queue
+ * for each event; here each fd has two, one to read and one to write. A
+ * coroutine that waits calls co_wait(). The part of the program that learns of
+ * the event calls co_wake(): here that is the scheduler's idle hook, which
+ * learns of it from epoll_wait() or poll().
  * See: epoll(7), poll(2).
  */
 #include "co.h"
@@ -25,30 +26,32 @@
 #include <sys/epoll.h>
 #endif
 
-enum { MAX_EVENTS = 256 }; /* of one epoll_wait(); the next has the rest */
+enum { MAX_EVENTS = 256 }; /* of one epoll_wait(); the next one reports more */
 
 static struct fd_state {
     struct co_queue readers, writers;
-    unsigned watched;   /* what the kernel reports: POLLIN, POLLOUT */
+    unsigned watched;   /* the events that the kernel reports: POLLIN, POLLOUT;
+                           0: it does not watch this fd */
     unsigned closed;    /* how often co_close() has closed it */
 #ifdef CO_POLL
-    int place;          /* in pollfds */
+    int place;          /* its index in pollfds */
 #endif
-} fds[CO_MAX_FDS];      /* the kernel gives memory to the pages in use alone */
-static int waiting;     /* coroutines that wait for an fd */
+} fds[CO_MAX_FDS];      /* only the pages in use take memory */
+static int waiting;     /* how many coroutines wait for an fd */
 
 static bool watch(int fd, unsigned events);
 
 static void wake_all(struct fd_state *f)
 {
     while (co_wake(&f->readers) || co_wake(&f->writers))
-        ;
+        continue;
 }
 
-/* The kernel has reported EVENTS of FD. We do not unwatch an fd after a wait,
-   since mostly a coroutine soon waits for it again; so a message takes no
-   epoll_ctl(). We unwatch it when the kernel reports an event that no
-   coroutine waits for. */
+/* The kernel has reported EVENTS of FD: wake the first reader, the first
+   writer, or both. After a wait the fd stays watched, because mostly a
+   coroutine soon waits for it again; so a message takes no epoll_ctl(). We end
+   the watch for an event when the kernel reports it and no coroutine waits for
+   it. */
 static void on_events(int fd, unsigned events)
 {
     struct fd_state *f = &fds[fd];
@@ -56,7 +59,7 @@ static void on_events(int fd, unsigned events)
                       (f->writers.first ? POLLOUT : 0);
     if (events & ~wanted)
         watch(fd, wanted);
-    if (events & ~(unsigned)POLLOUT) /* an error or a hang-up wakes both */
+    if (events & ~(unsigned)POLLOUT) /* POLLERR or POLLHUP wakes both */
         co_wake(&f->readers);
     if (events & ~(unsigned)POLLIN)
         co_wake(&f->writers);
@@ -75,7 +78,7 @@ static bool watch(int fd, unsigned events)
     if (f->watched == 0)
         f->place = n_pollfds++;
     pollfds[f->place] = (struct pollfd){ fd, (short)events, 0 };
-    if (events == 0) { /* the last one moves to its place */
+    if (events == 0) { /* the last entry moves to its place: no gap */
         pollfds[f->place] = pollfds[--n_pollfds];
         fds[pollfds[f->place].fd].place = f->place;
     }
@@ -83,16 +86,18 @@ static bool watch(int fd, unsigned events)
     return true;
 }
 
+/* The loop goes down: on_events() may move the last entry to place i, and the
+   loop has seen that entry before. */
 static void ask_kernel(int timeout)
 {
     if (poll(pollfds, (nfds_t)n_pollfds, timeout) > 0)
-        for (int i = n_pollfds - 1; i >= 0; i--) /* down: the last may move */
+        for (int i = n_pollfds - 1; i >= 0; i--)
             if (pollfds[i].revents != 0)
                 on_events(pollfds[i].fd, (unsigned)pollfds[i].revents);
 }
 #else
 static int epoll_fd = -1;
-static int highest_fd = -1; /* of those that were watched */
+static int highest_fd = -1; /* the highest one that was ever watched */
 
 /* Change what the epoll reports of FD from OLD to NEW; 0: nothing. (EPOLLIN
    is POLLIN, EPOLLOUT is POLLOUT.) */
@@ -104,8 +109,9 @@ static bool change_epoll(int fd, unsigned old, unsigned new)
     return epoll_ctl(epoll_fd, change, fd, &event) == 0;
 }
 
-/* After fork(2), parent and child share the epoll: it reports to both of them
-   what each has added. So the child leaves it; make_epoll() makes another. */
+/* fork(2) calls this in the child. Parent and child share the epoll: it
+   reports to both what either has added. So the child closes its fd of it, and
+   make_epoll() makes another one. */
 static void leave_epoll(void)
 {
     if (epoll_fd >= 0)
@@ -116,18 +122,18 @@ static void leave_epoll(void)
 /* Make the epoll; in a child, with the fds that the parent has watched. */
 static bool make_epoll(void)
 {
-    static bool is_handled;
+    static bool fork_calls_us;
     if ((epoll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0)
         return false;
-    if (!is_handled)
+    if (!fork_calls_us)
         pthread_atfork(NULL, NULL, leave_epoll);
-    is_handled = true;
+    fork_calls_us = true;
     for (int fd = 0; fd <= highest_fd; fd++) {
         struct fd_state *f = &fds[fd];
         if (f->watched == 0 || change_epoll(fd, 0, f->watched))
             continue;
-        f->watched = 0; /* the child has closed it, so the calls fail */
-        wake_all(f);
+        f->watched = 0; /* the child has closed it */
+        wake_all(f);    /* their calls fail */
     }
     return true;
 }
@@ -150,7 +156,8 @@ static bool watch(int fd, unsigned events)
 
 static void ask_kernel(int timeout)
 {
-    static struct epoll_event events[MAX_EVENTS]; /* not on a small stack */
+    static struct epoll_event events[MAX_EVENTS]; /* static: on the stack they
+                                                     would take a page more */
     if (epoll_fd < 0 && !make_epoll()) {
         perror("co: after fork: epoll_create1");
         abort();
@@ -161,7 +168,8 @@ static void ask_kernel(int timeout)
 }
 #endif
 
-/* The scheduler's idle hook; see co_set_idle_hook(). */
+/* The scheduler's idle hook; see co_set_idle_hook(). If no coroutine waits for
+   an fd, it may still have to sleep until the timeout. */
 static bool wait_for_events(int timeout)
 {
     if (waiting == 0 && timeout <= 0)
@@ -185,7 +193,7 @@ static bool wait_for(int fd, unsigned event)
     waiting++;
     co_wait(event == POLLIN ? &f->readers : &f->writers);
     waiting--;
-    errno = EBADF;
+    errno = EBADF; /* if co_close() has closed it meanwhile */
     return f->closed == closed;
 }
 
@@ -193,7 +201,7 @@ static bool wait_for(int fd, unsigned event)
 static ssize_t receive_some(int fd, void *buffer, size_t size, int flags)
 {
     ssize_t n;
-    do {
+    do { /* again if another coroutine or process has received it */
         if (!wait_for(fd, POLLIN))
             return -1;
         n = recv(fd, buffer, size, flags | MSG_DONTWAIT);
@@ -201,6 +209,7 @@ static ssize_t receive_some(int fd, void *buffer, size_t size, int flags)
     return n;
 }
 
+/* MSG_WAITALL has an effect on stream sockets only (recv(2)). */
 static bool is_stream(int fd)
 {
     int type = 0;
@@ -211,7 +220,7 @@ static bool is_stream(int fd)
 
 ssize_t co_recv(int fd, void *buffer, size_t size, int flags)
 {
-    if (flags & (MSG_DONTWAIT | MSG_OOB)) /* recv() does not wait either */
+    if (flags & (MSG_DONTWAIT | MSG_OOB)) /* with these recv() does not wait */
         return recv(fd, buffer, size, flags);
     ssize_t n = receive_some(fd, buffer, size, flags);
     if (n <= 0 || !(flags & MSG_WAITALL) || flags & MSG_PEEK || !is_stream(fd))
@@ -257,7 +266,7 @@ static int make_non_blocking(int fd)
 int co_accept(int fd, struct sockaddr *address, socklen_t *size)
 {
     int client;
-    do { /* the client may have left, or another process may have taken it */
+    do { /* again if the client has left, or another process has taken it */
         if (make_non_blocking(fd) < 0 || !wait_for(fd, POLLIN))
             return -1;
         client = accept(fd, address, size);
@@ -266,7 +275,7 @@ int co_accept(int fd, struct sockaddr *address, socklen_t *size)
     return client;
 }
 
-/* connect(), non-blocking for this call alone. */
+/* connect(), with FD non-blocking during this call only. */
 static int start_connect(int fd, const struct sockaddr *address,
                          socklen_t size)
 {

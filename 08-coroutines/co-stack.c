@@ -1,12 +1,12 @@
 /*
- * co-stack: where a coroutine's stack lies, and what happens below its end.
+ * co-stack: where a coroutine's stack lies, and what happens when it is full.
  *
- * mmap() gives a stack addresses. The kernel gives a page of it memory when
- * the page is first used. We never unmap a stack, but use it again: to map
- * another one takes longer than everything else that starts a coroutine. So
- * there are as many stacks as there were coroutines at the same time, and a
+ * Look at co_stack_new(). mmap() gives a stack addresses only. The kernel
+ * gives memory to a page of the stack when the page is first used. We never
+ * unmap a stack, but use it again: to map another one takes longer than
+ * everything else that starts a coroutine. So the number of stacks never
+ * falls: it is the highest number of coroutines that there were at one time. A
  * stack that is not in use takes one page of memory.
- * Look at co_stack_new().
  * See: mmap(2), madvise(2), sigaltstack(2).
  */
 #include "co-stack.h"
@@ -43,9 +43,10 @@ char *co_stack_new(size_t size, size_t guard_size)
         return NULL;
     }
     char *low = guard + guard_size;
-    (void)VALGRIND_STACK_REGISTER(low, low + size);
+    (void)VALGRIND_STACK_REGISTER(low, low + size); /* it expects one stack */
 #if CO_ASAN
-    __lsan_register_root_region(low, size); /* what it points to is no leak */
+    __lsan_register_root_region(low, size); /* memory that a variable on this
+                                               stack points to is no leak */
 #endif
     return low;
 }
@@ -55,7 +56,8 @@ void co_stack_clear(const struct co_stack *stack)
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     madvise(stack->low, stack->size - page, MADV_DONTNEED);
 #if CO_ASAN
-    __asan_unpoison_memory_region(stack->low, stack->size); /* of old frames */
+    __asan_unpoison_memory_region(stack->low, stack->size); /* forget the old
+                                                               variables */
 #endif
 }
 
@@ -63,10 +65,11 @@ static void handle_fault(int signal_number, siginfo_t *info, void *context)
 {
     (void)context;
     report_fault(info->si_addr);
-    signal(signal_number, SIG_DFL); /* the access faults again and ends us */
+    signal(signal_number, SIG_DFL); /* after the return the access raises the
+                                       signal again, which ends the process */
 }
 
-/* The handler needs another stack: an overflowed one has no room for it. */
+/* The handler needs a stack of its own: on a full stack it has no room. */
 void co_stack_on_fault(void (*report)(const char *address))
 {
     static char signal_stack[SIGNAL_STACK_SIZE];
@@ -79,6 +82,6 @@ void co_stack_on_fault(void (*report)(const char *address))
         return;
     sigaction(SIGSEGV, &action, NULL);
 #ifdef __APPLE__
-    sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGBUS, &action, NULL); /* macOS may raise this one instead */
 #endif
 }

@@ -1,6 +1,7 @@
 /*
- * co-stack: the memory of stacks, and what the sanitizers must know about it.
- * Only co.c uses it; programs include co.h.
+ * co-stack: the memory of stacks, and what AddressSanitizer (a compiler's
+ * -fsanitize=address) must know about it. Only co.c uses it; programs include
+ * co.h.
  * Source: mmap(2), madvise(2), sigaltstack(2).
  */
 #ifndef CO_STACK_H
@@ -22,16 +23,15 @@
 #endif
 
 struct co_stack {
-    void *sp;    /* its end, while another stack is in use */
+    void *sp;    /* its stack pointer, while another stack is in use */
     char *low;   /* its lowest byte */
     size_t size; /* bytes */
 };
 
 /* Map a stack of SIZE bytes, and below it a guard of GUARD_SIZE bytes: an
    access to the guard raises SIGSEGV. Both sizes are multiples of the page
-   size. Returns the stack's lowest byte, or NULL with errno ENOMEM: no
-   memory, or no more mappings. There is no call that unmaps it; use it again.
-*/
+   size. Returns the stack's lowest byte, or NULL with errno ENOMEM: no memory,
+   or too many mappings. There is no call that unmaps a stack; use it again. */
 char *co_stack_new(size_t size, size_t guard_size);
 
 /* Give STACK's memory back to the kernel, except for its top page; the caller
@@ -45,8 +45,9 @@ void co_stack_clear(const struct co_stack *stack);
 void co_stack_on_fault(void (*report)(const char *address));
 
 /* Switch from the stack FROM to the stack TO; see co_swap(). FOR_EVER: no
-   coroutine will come back to FROM. (AddressSanitizer wants to know the stack
-   that we go to, and keeps data of its own for the one that we leave.) */
+   coroutine will come back to FROM. (AddressSanitizer must know the stack that
+   we go to. It keeps data for the stack that we leave, its "fake stack"; if we
+   leave for ever, it frees them.) */
 static inline void *co_stack_switch(struct co_stack *from, struct co_stack *to,
                                     void *value, bool for_ever)
 {

@@ -4,25 +4,28 @@
  * It is assembly for x86-64 and aarch64. For other CPUs, or with
  * -DCO_UCONTEXT, the C library does it, with a system call for each switch.
  *
- * For the compiler, co_swap() is a call like any other. The ABI says which
- * registers a function must keep for its caller; the compiler expects that
- * the call may change all the others. So we save only those: we push them on
- * our stack and store the stack pointer. Then we load the other stack's
- * pointer and pop the registers that its co_swap() has pushed.
+ * For the compiler, co_swap() is a call like any other. The ABI (the rules for
+ * calls, for a kind of CPU) says which registers a function must keep for its
+ * caller. The compiler expects that a call may change all the others. So we
+ * save only those that must be kept: we push them on our stack and store the
+ * stack pointer. Then we load the other stack's pointer and pop the registers
+ * that its co_swap() has pushed.
  *
- * A ret at the end would be right, but slow. The CPU predicts that a ret goes
- * back to the last call on this stack. Ours goes back to a call on another
- * stack, so the prediction would be wrong each time. The CPU predicts an
- * indirect jump from where it went before.
+ * A ret at the end would be right, but slow. The CPU predicts where a ret
+ * goes: back to the last call that it has seen. This one would go back to a
+ * call on another stack, so the prediction would be wrong each time. So we
+ * jump to the address in a register instead. The CPU predicts that such a jump
+ * goes where it went before.
  *
  * One thing is left out on purpose. The ABI says that a function must also
  * keep the control words of floating point (rounding, exceptions). To save
  * and load them takes about as long as everything else here, and few programs
- * change them. So all coroutines share one setting, as after longjmp().
- * -DCO_SAVE_FP gives each coroutine its own.
+ * change them. So all coroutines share one setting. -DCO_SAVE_FP gives each
+ * coroutine its own.
  *
- * The .cfi lines tell a debugger where the pushed registers lie, and that
- * co_start, the bottom of each stack, has no caller.
+ * The .cfi lines make no instruction. They tell a debugger where the pushed
+ * registers lie, and that co_start, the first function on each stack, has no
+ * caller.
  * See: the System V ABI for x86-64, 3.2; AAPCS64, 6.1.
  */
 #include "co-swap.h"
@@ -34,7 +37,7 @@
 #include <ucontext.h>
 
 static void (*first_function)(void *value);
-static void *passed; /* the value; swapcontext() and makecontext() pass none */
+static void *passed; /* the value: swapcontext() cannot pass one */
 
 static void start(void)
 {
@@ -44,7 +47,7 @@ static void start(void)
 void *co_swap(void **from, void *to, void *value)
 {
     ucontext_t here;
-    *from = &here;
+    *from = &here; /* its address serves as the stack pointer */
     passed = value;
     swapcontext(&here, to);
     return passed;
@@ -52,7 +55,8 @@ void *co_swap(void **from, void *to, void *value)
 
 void *co_frame(void *low, size_t size, void (*enter)(void *value))
 {
-    ucontext_t *context = low; /* in use until the first switch to it */
+    ucontext_t *context = low; /* needed only for the first switch; so early
+                                  the stack does not reach down to it */
     getcontext(context);
     context->uc_stack.ss_sp = low;
     context->uc_stack.ss_size = size;
@@ -65,18 +69,19 @@ void *co_frame(void *low, size_t size, void (*enter)(void *value))
 void co_start(void) __asm__("co_start");
 
 #ifdef CO_SAVE_FP
-#define FP(text) text /* part of the assembly, with -DCO_SAVE_FP alone */
+#define FP(text) text /* part of the assembly only with -DCO_SAVE_FP */
 #else
 #define FP(text) ""
 #endif
 
 #ifdef __x86_64__
-enum { /* what co_swap pushes, in words of 8 bytes, from the stack's end up */
-    WORDS = 7,         /* all of it */
-    ENTER = 4,         /* rbx: co_start calls the function at this address */
+enum { /* what co_swap leaves on the stack, in words of 8 bytes; word 0 is the
+          last one that it pushes */
+    WORDS = 7,         /* six registers, and the address to go on at */
+    ENTER = 4,         /* rbx; co_start calls the function at this address */
     GO_ON = 6,         /* the address to go on at */
-    CONTROL_WORDS = 1, /* with -DCO_SAVE_FP, below the others */
-    NOP_SIZE = 1,      /* bytes: the nop in co_start */
+    CONTROL_WORDS = 1, /* more words with -DCO_SAVE_FP, below word 0 */
+    NOP_SIZE = 1,      /* bytes of the nop in co_start */
 };
 #define CONTROL_DEFAULT (0x37ful << 32 | 0x1f80) /* x87, SSE: no exceptions */
 
@@ -87,7 +92,8 @@ enum { /* what co_swap pushes, in words of 8 bytes, from the stack's end up */
 
 __asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
 "co_swap:\n .cfi_startproc\n"    /* rdi: &from->sp, rsi: to->sp, rdx: value;
-                                    the call has pushed where to go on */
+                                    the call has pushed the address to go on
+                                    at */
     PUSH("rbp") PUSH("rbx")      /* the ABI: a function must keep these */
     PUSH("r12") PUSH("r13")      /*     six for its caller */
     PUSH("r14") PUSH("r15")
@@ -107,19 +113,21 @@ __asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
     "jmp *%rcx\n"                /* like a ret, but well predicted */
     ".cfi_endproc\n"
 "co_start:\n .cfi_startproc\n .cfi_undefined %rip\n"
-    "nop\n"                      /* a debugger looks up the return address
-                                    minus 1, which must be in co_start */
-                                 /* the first switch to a stack comes here */
-    "mov %rax, %rdi\n"           /* value becomes the argument of enter(), */
-    "call *%rbx\n"               /*     whose address co_frame() put there */
-    "ud2\n .cfi_endproc\n");     /* enter() never returns */
+    "nop\n"                      /* it never runs. Who is the caller? For a
+                                    debugger it is the function that has the
+                                    address to go on at, minus 1 */
+    "mov %rax, %rdi\n"           /* the first switch to a stack comes here;
+                                    value becomes the argument of enter() */
+    "call *%rbx\n"               /* co_frame() put enter's address in rbx */
+    "ud2\n .cfi_endproc\n");     /* an invalid instruction: enter() never
+                                    returns */
 
 #else /* aarch64: the same; sp must be a multiple of 16 */
 enum {
     WORDS = 20,
     ENTER = 0,         /* x19 */
     GO_ON = 11,        /* x30 */
-    CONTROL_WORDS = 2, /* one, and one that keeps the multiple of 16 */
+    CONTROL_WORDS = 2, /* one, and one unused: 2 x 8 is a multiple of 16 */
     NOP_SIZE = 4,
 };
 #define CONTROL_DEFAULT 0
@@ -139,7 +147,8 @@ enum {
 
 __asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
 "co_swap:\n .cfi_startproc\n"    /* x0: &from->sp, x1: to->sp, x2: value;
-                                    the call has put where to go on in x30 */
+                                    the call has put the address to go on at
+                                    into x30 */
     "sub sp, sp, #160\n .cfi_def_cfa_offset 160\n"
     ALL("stp") ".cfi_offset x29, -80\n .cfi_offset x30, -72\n"
     FP("mrs x9, fpcr\n"          /* the control word */
@@ -150,10 +159,11 @@ __asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
        "msr fpcr, x9\n")         /* the same in reverse */
     ALL("ldp") "add sp, sp, #160\n .cfi_def_cfa_offset 0\n"
     ".cfi_restore x29\n .cfi_restore x30\n"
-    "mov x0, x2\n" JUMP          /* value; like a ret, but predicted */
+    "mov x0, x2\n" JUMP          /* value; the jump is like a ret, but well
+                                    predicted */
     ".cfi_endproc\n"
 "co_start:\n .cfi_startproc\n .cfi_undefined x30\n"
-    "nop\n"
+    "nop\n"                      /* for a debugger, as above */
     "blr x19\n"                  /* enter(value), which never returns */
     "brk #1\n .cfi_endproc\n");
 #endif

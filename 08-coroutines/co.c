@@ -1,16 +1,17 @@
 /*
- * co: coroutines, and the scheduler, which says which of them goes on; co.h
- * is the contract.
+ * co: coroutines, and the scheduler, which says which of them goes on. co.h
+ * says what each function does; read it first.
  *
- * Look at switch_to(), which leaves one stack and goes on upon another, then
- * at park(). A coroutine that must wait puts itself where another one will
- * find it (a queue, say), calls park(), which takes the first coroutine that
- * is ready, and switches to it. So the scheduler has no loop and no stack of
- * its own: each coroutine that waits does its work. If none is ready, the
- * idle hook sleeps until one is.
+ * Look at switch_to(), which leaves one stack and goes on with another one,
+ * then at park(). A coroutine that must wait puts itself where another one
+ * will find it (a queue, say) and calls park(). There next_ready() takes the
+ * first coroutine that is ready, and park() switches to it. So the scheduler
+ * is no coroutine and has no stack: it is these functions, and each coroutine
+ * that waits calls them. If none is ready, the idle hook, which next_ready()
+ * calls, sleeps until one is.
  *
- * co-swap.c changes the registers, co-stack.c makes stacks, and co-io.c, on
- * top of this file, waits for fds.
+ * co-swap.c saves and loads the registers, co-stack.c makes stacks. co-io.c
+ * uses this file, and waits for fds.
  */
 #include "co.h"
 #include "co-stack.h"
@@ -29,33 +30,35 @@ struct co {
     _Alignas(64) struct co_stack stack;
     struct co *older;       /* made before this one: a list of them all */
     struct co *next;        /* in a queue, or among the unused ones */
-    struct co *resumer;     /* its co_yield() switches to this one */
-    const char *waits;      /* what for, in words; NULL: it may be resumed */
+    struct co *resumer;     /* where co_yield() switches to */
+    const char *waits;      /* why it may not be resumed, in words ("sleeps";
+                               ended: see below); NULL: it may */
     const char *waits_for;  /* a name that ends these words, or "" */
     bool spawned, detached;
     void *(*run)(void *);
     void *value;            /* argument of run(), then its result */
-    struct co *joiner;      /* waits for its end, and frees it */
-    int64_t wake_at;        /* ns, while it sleeps, */
-    struct co *left, *right; /*    and its children in the heap */
+    struct co *joiner;      /* the coroutine that joins it, and frees it */
+    int64_t wake_at;        /* the time, in ns, when co_sleep() is over */
+    struct co *left, *right; /* its children in the heap of sleepers */
     char name[CO_NAME_SIZE];
 };
 
-static const char ended[] = "has ended";
+static const char ended[] = "has ended"; /* `waits` of one that has ended */
 
 static bool sleep_by_clock(int timeout);
 
 static struct co main_co = { .resumer = &main_co, .name = "main" };
-static struct co *current = &main_co;
-static struct co *newest = &main_co;
+static struct co *current = &main_co; /* the one that runs */
+static struct co *newest = &main_co;  /* then follow `older` to see them all */
 static struct co *unused;          /* freed; their stacks can be used again */
 static struct co_queue this_round; /* ready: these go on now, */
 static struct co_queue next_round; /* and these after them */
 static struct co *sleepers;        /* a heap: the first to wake is on top */
 static bool (*idle_hook)(int timeout) = sleep_by_clock;
 
-/* Go on as TO, which gets VALUE. Returns the value that is passed to us when
-   another coroutine switches back. */
+/* Leave the running coroutine and go on with TO, whose own switch_to() returns
+   VALUE. Returns when another coroutine switches back, with the value that it
+   passes. */
 static inline void *switch_to(struct co *to, void *value)
 {
     struct co *from = current;
@@ -66,7 +69,7 @@ static inline void *switch_to(struct co *to, void *value)
 
 /* ---------------------------------------------------------------- mistakes */
 
-/* "co: main called co_join(A), but A has ended", and abort. */
+/* Print "co: main called co_join(A), but A has ended", and abort. */
 static _Noreturn void abort_misuse(const char *call, const struct co *co,
                                    const char *but, const char *object)
 {
@@ -111,7 +114,10 @@ static void report_overflow(const char *address)
 static void enqueue(struct co_queue *queue, struct co *co)
 {
     co->next = NULL;
-    *(queue->first ? &queue->last->next : &queue->first) = co;
+    if (queue->first == NULL)
+        queue->first = co;
+    else
+        queue->last->next = co;
     queue->last = co;
 }
 
@@ -130,27 +136,30 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Make one heap of two. In a heap, no coroutine wakes before its parent. The
-   top that wakes first becomes the top of both; its right heap is merged with
-   the other heap, and its children change sides. The change of sides keeps
-   the branches short: log n steps on average (a "skew heap"). */
+/* Make one heap of two. A heap is a binary tree in which no coroutine wakes
+   before its parent, so the first one to wake is at the top. Of the two tops,
+   the one that wakes first becomes the top of both. Its right subtree is
+   merged with the other heap and becomes its left subtree; its left subtree
+   becomes its right one. This change of sides keeps the branches short: log n
+   steps on average (a "skew heap"). */
 static struct co *merge_heaps(struct co *a, struct co *b)
 {
-    struct co *top, **place = &top;
+    struct co *top, **place = &top; /* the rest of the merged heap goes here */
     while (a != NULL && b != NULL) {
         struct co *first = a->wake_at <= b->wake_at ? a : b;
-        b = first == a ? b : a;
-        a = first->right;
-        first->right = first->left;
+        struct co *other = first == a ? b : a;
         *place = first;
         place = &first->left;
+        a = first->right; /* still to be merged: these */
+        b = other;        /*     and the other heap */
+        first->right = first->left;
     }
     *place = a != NULL ? a : b;
     return top;
 }
 
-/* Make those ready that have slept long enough. Returns the milliseconds
-   until the next one wakes; -1: no other coroutine sleeps. */
+/* Make those coroutines ready that have slept long enough. Returns the
+   milliseconds until the next one wakes; -1: none sleeps any more. */
 static int wake_sleepers(void)
 {
     int64_t now = sleepers != NULL ? now_ns() : 0;
@@ -160,12 +169,14 @@ static int wake_sleepers(void)
     }
     if (sleepers == NULL)
         return -1;
-    /* rounded up, or we would not sleep in the last millisecond, but spin */
+    /* Rounded up. Else the last part of a millisecond would be a sleep of 0,
+       and the scheduler would ask again and again until it is over. */
     int64_t ms = (sleepers->wake_at - now + 999999) / 1000000;
     return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
-/* The idle hook of a program that waits for no event from outside. */
+/* The idle hook of a program that waits for no event from outside; what it
+   returns: see co_set_idle_hook(). */
 static bool sleep_by_clock(int timeout)
 {
     struct timespec t = { timeout / 1000, timeout % 1000 * 1000000L };
@@ -179,15 +190,16 @@ void co_set_idle_hook(bool (*hook)(int timeout))
     idle_hook = hook;
 }
 
-/* The next coroutine to go on. The scheduler looks for events once a round,
-   when each coroutine that was ready has had a turn. So a coroutine that
-   always has work does not keep the others waiting. */
+/* Take the next coroutine to go on. If none is ready, wait for one. The
+   scheduler looks for events once a round, when each coroutine that was ready
+   has had a turn. So a coroutine that always has work does not keep the others
+   waiting. */
 static struct co *next_ready(void)
 {
     while (this_round.first == NULL) {
         int timeout = wake_sleepers();
         if (next_round.first != NULL)
-            timeout = 0;
+            timeout = 0; /* only look for events: some coroutine is ready */
         if (!idle_hook(timeout))
             abort_deadlock();
         this_round = next_round;
@@ -205,7 +217,7 @@ static void park(const char *waits, const char *waits_for)
     me->waits_for = waits_for;
     struct co *to = next_ready();
     if (to != me)
-        switch_to(to, to->value);
+        switch_to(to, to->value); /* the argument of run(), if TO is new */
     me->waits = NULL;
 }
 
@@ -218,6 +230,7 @@ static _Noreturn void abort_switch(const char *call, const struct co *co)
     abort_misuse(call, co, co->waits, co_ended(co) ? "" : co->waits_for);
 }
 
+/* switch_to(), unless CO runs or waits: then CALL was a mistake. */
 static inline void *checked_switch(struct co *co, void *value,
                                    const char *call)
 {
@@ -243,18 +256,18 @@ void *co_yield(void *value)
 }
 
 /* Free CO: a new coroutine may use its stack, with this struct on top. CO may
-   be the one that runs and has just ended; it stands on the stack's top page,
-   which stays. */
+   be the running coroutine, which has just ended: it uses only the stack's top
+   page now, and co_stack_clear() keeps that page. */
 static void recycle(struct co *co)
 {
-    co->waits = ended;
-    co->spawned = false;
+    co->waits = ended;   /* to resume it is a mistake */
+    co->spawned = false; /* co_join_all() skips it */
     co_stack_clear(&co->stack);
     co->next = unused;
     unused = co;
 }
 
-/* Each coroutine starts here, on its own stack. It never returns. */
+/* Each coroutine starts here, on its own stack. enter() never returns. */
 static _Noreturn void enter(void *value)
 {
     struct co *me = current;
@@ -263,7 +276,8 @@ static _Noreturn void enter(void *value)
     me->value = me->run(value);
     me->waits = ended;
     if (!me->spawned)
-        checked_switch(me->resumer, me->value, "return");
+        checked_switch(me->resumer, me->value, "return"); /* for the last
+                                                             time */
     if (me->joiner != NULL)
         enqueue(&next_round, me->joiner);
     if (me->detached)
@@ -281,7 +295,7 @@ static struct co *allocate(void)
         unused = co->next;
         return co;
     }
-    if (newest == &main_co)
+    if (newest == &main_co) /* this is the first one */
         co_stack_on_fault(report_overflow);
     char *low = co_stack_new(CO_STACK_SIZE, CO_GUARD_SIZE);
     if (low == NULL)
@@ -300,8 +314,8 @@ struct co *co_new(const char *name, void *(*run)(void *value))
     *co = (struct co){ .stack = co->stack, .older = co->older,
                        .resumer = &main_co, .run = run };
     snprintf(co->name, sizeof co->name, "%s", name);
-    co->stack.sp = co_frame(co->stack.low, (size_t)((char *)co -
-                            co->stack.low), enter);
+    size_t size = (size_t)((char *)co - co->stack.low); /* below the struct */
+    co->stack.sp = co_frame(co->stack.low, size, enter);
     return co;
 }
 
@@ -369,7 +383,7 @@ void *co_join(struct co *co)
     if (!co_ended(co))
         park("waits for the end of ", co->name);
     recycle(co);
-    return co->value; /* no new coroutine has taken its place yet */
+    return co->value; /* freed, but no new coroutine has used it yet */
 }
 
 void co_join_all(void)

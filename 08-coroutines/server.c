@@ -1,12 +1,15 @@
 /*
  * 08-coroutines: a coroutine for each client, all of them in one thread.
+ * (A coroutine is a function with a stack of its own. So it can stop in the
+ * middle and go on there later, and meanwhile the others run.)
  *
  *     make 08-coroutines                     watch it play a scene
  *     08-coroutines/server [-p PORT] [-q]    or run it by itself
  *
  * Look at serve_client(): it is lesson 01's, byte for byte. But its recv() is
  * co_recv(). In lesson 01 the process sleeps there; here only this client's
- * coroutine waits, and the others go on. What is new is below it, and in co.c.
+ * coroutine waits, and the others go on. New are the four #defines, the
+ * functions from run_client() to wait_to_accept(), and the module, co.h.
  * The notes: 高并发的socket_server, put right.
  */
 #include "co.h"
@@ -32,8 +35,9 @@
 #define USAGE "usage: " LESSON "/server [-p PORT (9008; 0: any free)] " \
               "[-q (no log)]"
 
-/* The module has a function like each of these system calls. From here on the
-   name means that function. (In Python: from gevent import socket.) */
+/* The module has a function like each of these system calls, co_accept() like
+   accept() and so on. From here on accept() means co_accept(). (In Python:
+   from gevent import socket.) */
 #define accept co_accept
 #define close co_close
 #define recv co_recv
@@ -47,7 +51,7 @@ enum {
                                client has a buffer on its coroutine's stack.
                                With this size the stack uses one page */
     MAX_FDS = CO_MAX_FDS,   /* the module cannot wait for a higher fd */
-    RETRY_MS = 10,          /* after accept() failed */
+    RETRY_MS = 10,          /* from a failed accept() to the next try */
 };
 
 static int client_count;              /* clients that are connected now */
@@ -59,10 +63,11 @@ static bool quiet;
     ((void)(quiet || printf("%s:%d: " format "\n", \
                             __FILE__, __LINE__, __VA_ARGS__)))
 
-/* SIGINT and SIGTERM. The kernel takes back all sockets and memory, so the
-   handler may interrupt anything; it calls only functions that are safe there
-   (signal-safety(7)). If the log is a full pipe that nobody reads, write()
-   would block: poll() tells, and the process ends without "bye". */
+/* SIGINT and SIGTERM. The kernel frees all sockets and memory when the process
+   ends, so the handler may interrupt anything; it calls only functions that
+   are safe in a handler (signal-safety(7)). If the log is a full pipe that
+   nobody reads, write() would block: then poll() returns 0, and the process
+   ends without "bye". */
 static void say_bye(int signal_number)
 {
     struct pollfd log = { .fd = STDOUT_FILENO, .events = POLLOUT };
@@ -82,7 +87,8 @@ static void open_standard_fds(void)
     close(fd);
 }
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -114,7 +120,8 @@ static void raise_fd_limit(void)
         limit.rlim_cur /= 2; /* macOS allows less than its hard limit */
 }
 
-/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
+/* a-z become A-Z. There is no "if" in it, so the compiler can change many
+   bytes at once: see lesson 01. */
 static __attribute__((noinline)) void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -168,7 +175,7 @@ static void *run_client(void *fd)
 {
     serve_client((int)(intptr_t)fd, co_name(co_self()));
     client_count--;
-    co_wake(&client_closed);
+    co_wake(&client_closed); /* if main() waits for a free fd: here is one */
     return NULL;
 }
 
@@ -186,9 +193,9 @@ static void start_client(int fd, const char *name)
     co_detach(co);
 }
 
-/* accept() failed, and errno says why. EMFILE: the process has no free fd;
-   wait until a client closes. After any other error, sleep for RETRY_MS. Only
-   main() waits here: the clients' coroutines go on. */
+/* accept() failed, and errno says why. EMFILE: the process has no free fd. If
+   a client is connected, wait until one closes. In all other cases sleep for
+   RETRY_MS. Only main() waits here: the clients' coroutines go on. */
 static void wait_to_accept(void)
 {
     int error = errno;

@@ -66,6 +66,7 @@ enum {
     CONNECTING = 128,    /* at once: a server's backlog may be no longer */
     SPARE_FDS = 16,      /* for standard input ... and fds we inherit */
     TICK_MS = 100,       /* the longest sleep, and the pace of the bar */
+    STOPPED_MS = 1000,   /* a round takes no longer, or load was stopped */
 };
 
 /* What a client has sent and received, in bytes: received <= sent <= end. */
@@ -367,11 +368,12 @@ static void handle_timeout(int waiting)
 
 /* Run the clients with the numbers FIRST to LAST until all have ended. No
    sleep is longer than a tick, so that the bar moves, and so that we see a
-   signal which came just before the sleep. */
+   signal which came just before the sleep. After Ctrl-Z and fg, the time in
+   between is not one in which the server was silent. */
 static void run_clients(int first, int last, long long total)
 {
     int next = first;
-    long long moved = start = now();
+    long long time = now(), moved = start = time;
     while ((next <= last || n_active > 0) && !interrupted) {
         while (next <= last && n_connecting < CONNECTING)
             start_connect(next++, total);
@@ -379,7 +381,10 @@ static void run_clients(int first, int last, long long total)
         if (ready < 0 && errno != EINTR)
             err(1, "poll");
         serve_ready(ready);
-        long long time = now();
+        long long before = time;
+        time = now();
+        if (time - before > STOPPED_MS * 1000000LL)
+            moved = time;
         draw_bar(time);
         if (ready > 0)
             moved = time;

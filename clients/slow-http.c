@@ -14,11 +14,16 @@
  *     /N/cut        only the first half, then the connection ends
  *     /N/reset      only the first half, then a reset (RST)
  *
- * A path may have several words, /N/chunked/cut. Any other path is 404 Not
- * Found. The server listens on 127.0.0.1 and answers one request per
- * connection. Each connection has a thread, so a client waits for its own
- * delay and for no other client. Look at send_page(). See RFC 9112, sections
- * 6.3 and 7.1: where a page ends, and chunks.
+ * A path may have several words, /N/chunked/cut; a '?' ends it. Any other path
+ * is 404 Not Found. HEAD gets the head of the page alone. A request that is
+ * not HTTP gets 400 at once; another method gets 405.
+ *
+ * The server listens on 127.0.0.1 and answers one request per connection. Each
+ * connection has a thread, so a client waits for its own delay and for no
+ * other client. Look at send_page(), and at close_gently(): why close() alone
+ * could destroy the end of a page.
+ * See RFC 9112, sections 2.2 and 3 (the request), 6.3 and 7.1 (where a page
+ * ends, and chunks).
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -33,6 +38,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -47,9 +53,15 @@ enum {
     MOST_BYTES = 1000000000, /* of a page */
     MOST_MS = 600000,        /* of a delay: ten minutes */
     CHUNK = 4096,            /* bytes; a multiple of 16 and of 256 */
-    REQUEST_SIZE = 8 * 1024, /* bytes; a longer request gets no answer */
+    REQUEST_SIZE = 8 * 1024, /* bytes; a longer header gets status 431 */
+    PATH_SIZE = 256,         /* bytes, with its 0; a longer one: 414 */
     TIMEOUT = 60,            /* s: then a client that does nothing is closed */
+    LINGER = 10,             /* s: to close, after the answer */
     STACK_SIZE = 128 * 1024, /* bytes, of a thread */
+};
+
+struct request {
+    char method[16], path[PATH_SIZE];
 };
 
 struct page {
@@ -74,7 +86,8 @@ static void open_standard_fds(void)
     close(fd);
 }
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -126,18 +139,87 @@ static bool send_all(int fd, const char *bytes, size_t length)
     return true;
 }
 
-/* Read up to the empty line. False: it does not come. */
-static bool read_request(int fd, char *request)
+/* recv(), also after a signal: SIGSTOP and SIGCONT end it with EINTR where the
+   socket has a timeout. */
+static ssize_t receive(int fd, char *bytes, size_t size)
 {
-    size_t length = 0;
     ssize_t n;
-    while ((n = recv(fd, request + length, REQUEST_SIZE - length, 0)) > 0) {
+    do
+        n = recv(fd, bytes, size, 0);
+    while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* The empty lines before a request (RFC 9112, 2.2): their length in bytes. */
+static size_t empty_lines_size(const char *bytes, size_t length)
+{
+    size_t i = 0;
+    for (;;)
+        if (i < length && bytes[i] == '\n')
+            i += 1;
+        else if (i + 1 < length && bytes[i] == '\r' && bytes[i + 1] == '\n')
+            i += 2;
+        else
+            return i;
+}
+
+/* The header that these bytes begin with: its length in bytes, with the empty
+   line at its end; 0 if that line is not there yet. A line may end in "\n"
+   alone, as nc sends it. */
+static size_t header_size(const char *bytes, size_t length)
+{
+    bool empty = false; /* the line has no byte so far, or "\r" */
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == '\n' && empty)
+            return i + 1;
+        empty = bytes[i] == '\n' || (bytes[i] == '\r' && empty);
+    }
+    return 0;
+}
+
+/* Cut the first line of a header of SIZE bytes into *R. Returns a status that
+   is an error, or NULL. The log prints both words: all bytes are printable. */
+static const char *parse_request(char *header, size_t size, struct request *r)
+{
+    int from = 0, to = 0;
+    header[size] = '\0';
+    sscanf(header, "%15[A-Z] %n%*[!-~]%n", r->method, &from, &to);
+    if (strlen(header) != size || to == 0 || /* a zero byte, or no path */
+        !(header[to] == '\r' || header[to] == '\n' ||
+          strncmp(header + to, " HTTP/1.", 8) == 0))
+        return "400 Bad Request";
+    if (to - from >= PATH_SIZE)
+        return "414 URI Too Long";
+    snprintf(r->path, sizeof r->path, "%.*s", to - from, header + from);
+    bool gets = strcmp(r->method, "GET") == 0 ||
+                strcmp(r->method, "HEAD") == 0;
+    return gets ? NULL : "405 Method Not Allowed";
+}
+
+/* Read a request into *R. False: none has come. *ERROR becomes a status that
+   is an error, or NULL. A TLS client begins with the byte 0x16, and no line
+   need ever end: it gets its answer at once. */
+static bool read_request(int fd, struct request *r, const char **error)
+{
+    char bytes[REQUEST_SIZE + 1];
+    size_t length = 0;
+    for (;;) {
+        ssize_t n = receive(fd, bytes + length, REQUEST_SIZE - length);
+        if (n <= 0)
+            return false;
         length += (size_t)n;
-        request[length] = '\0';
-        if (strstr(request, "\r\n\r\n") || strstr(request, "\n\n"))
+        size_t empty = empty_lines_size(bytes, length);
+        length -= empty;
+        memmove(bytes, bytes + empty, length);
+        bool begins = length == 0 || ('A' <= *bytes && *bytes <= 'Z') ||
+                      (*bytes == '\r' && length == 1);
+        size_t size = begins ? header_size(bytes, length) : 0;
+        *error = !begins ? "400 Bad Request"
+               : size > 0 ? parse_request(bytes, size, r)
+               : "431 Request Header Fields Too Large";
+        if (!begins || size > 0 || length == REQUEST_SIZE)
             return true;
     }
-    return false;
 }
 
 /* A word of the path behind the size. False: there is no such word. */
@@ -155,10 +237,15 @@ static bool parse_word(const char *word, struct page *page)
     return flag != NULL;
 }
 
-/* The page at PATH, which this cuts into words. False: there is none. */
-static bool find_page(char *path, struct page *page)
+/* The page at PATH. False: there is none. "http://host/9" is "/9" (RFC 9112,
+   3.2.2: so a client asks a proxy). */
+static bool find_page(const char *path, struct page *page)
 {
-    char *rest, *word = strtok_r(path, "/", &rest);
+    char words[PATH_SIZE], *rest;
+    if (strncasecmp(path, "http://", 7) == 0)
+        path += 7 + strcspn(path + 7, "/?");
+    snprintf(words, sizeof words, "%.*s", (int)strcspn(path, "?"), path);
+    char *word = strtok_r(words, "/", &rest);
     int size = word ? parse_number(word, 0, MOST_BYTES) : -1;
     *page = (struct page){ .size = size, .delay = default_delay };
     while (size >= 0 && (word = strtok_r(NULL, "/", &rest)) != NULL)
@@ -209,38 +296,77 @@ static bool send_page(int fd, const struct page *page)
     return !page->chunked || end < page->size || send_all(fd, "0\r\n\r\n", 5);
 }
 
-static void answer(int fd, const char *request)
+static bool send_error(int fd, const char *status, bool only_head)
 {
-    static const char not_found[] =
-        "HTTP/1.1 404 Not Found\r\nConnection: close\r\n"
-        "Content-Length: 14\r\n\r\nno such page.\n";
-    char path[256] = "", words[256];
-    struct page page;
-    sscanf(request, "GET %255s", path);
-    bool found = find_page(strcpy(words, path), &page);
-    if (!found)
-        page = (struct page){ .delay = default_delay };
-    LOG("GET %s: %s, after %d ms", path, found ? "200 OK" : "404 Not Found",
-        page.delay);
-    sleep_ms(page.delay);
-    if (!(found ? send_page(fd, &page)
-                : send_all(fd, not_found, sizeof not_found - 1)))
-        LOG("GET %s: send: %s", path, strerror(errno));
-    if (page.reset) /* so that close() sends a RST */
-        setsockopt(fd, SOL_SOCKET, SO_LINGER,
-                   &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
+    char text[512];
+    int head = snprintf(text, sizeof text, "HTTP/1.1 %s\r\n"
+                        "Connection: close\r\nContent-Type: text/plain\r\n"
+                        "Allow: GET, HEAD\r\nContent-Length: %zu\r\n\r\n",
+                        status, strlen(status) + 1);
+    int n = snprintf(text + head, sizeof text - (size_t)head, "%s\n", status);
+    return send_all(fd, text, (size_t)(only_head ? head : head + n));
+}
+
+/* strerror() may have one buffer for all threads. */
+static const char *error_text(int error, char *text, size_t size)
+{
+    if (strerror_r(error, text, size) != 0)
+        snprintf(text, size, "error %d", error);
+    return text;
+}
+
+/* Answer after the delay. ERROR: a status; or NULL, there may be a page. */
+static void answer(int fd, const struct request *r, const char *error,
+                   struct page *page)
+{
+    char text[128];
+    bool only_head = strcmp(r->method, "HEAD") == 0;
+    if (error == NULL && !find_page(r->path, page)) {
+        error = "404 Not Found";
+        *page = (struct page){ .delay = default_delay };
+    }
+    LOG("%s %s: %s, after %d ms", r->method, r->path,
+        error ? error : "200 OK", page->delay);
+    sleep_ms(page->delay);
+    if (!(error ? send_error(fd, error, only_head)
+                : only_head ? send_head(fd, page) : send_page(fd, page)))
+        LOG("%s %s: send: %s", r->method, r->path,
+            error_text(errno, text, sizeof text));
+}
+
+/* If the client has sent bytes that nobody has read, close() would send a RST,
+   and the kernel of the client would drop the end of the page. So end the page
+   with a FIN, and read until the client closes. */
+static void close_gently(int fd)
+{
+    char bytes[CHUNK];
+    struct timeval timeout = { .tv_sec = LINGER };
+    time_t end = time(NULL) + LINGER;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    shutdown(fd, SHUT_WR);
+    while (receive(fd, bytes, sizeof bytes) > 0 && time(NULL) < end)
+        continue;
+    close(fd);
 }
 
 static void *serve_client(void *argument)
 {
     int fd = (int)(intptr_t)argument;
-    char request[REQUEST_SIZE + 1];
+    struct request request = { .method = "-", .path = "-" };
+    struct page page = { .delay = 0 };
     struct timeval timeout = { .tv_sec = TIMEOUT };
+    const char *error;
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-    if (read_request(fd, request))
-        answer(fd, request);
-    close(fd);
+    if (read_request(fd, &request, &error))
+        answer(fd, &request, error, &page);
+    if (page.reset) /* so that close() sends a RST */
+        setsockopt(fd, SOL_SOCKET, SO_LINGER,
+                   &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
+    if (page.reset)
+        close(fd);
+    else
+        close_gently(fd);
     return NULL;
 }
 

@@ -141,8 +141,9 @@ static void *nap(void *ms)
 {
     double wanted = now() + (double)(intptr_t)ms / 1000;
     co_sleep((double)(intptr_t)ms / 1000);
-    CHECK(now() >= wanted); /* not too early, and in order */
-    CHECK(wanted >= latest - 0.0005);
+    CHECK(now() >= wanted);          /* not too early */
+    CHECK(wanted >= latest - 0.005); /* in order: co_sleep() reads the clock
+                                        later, if the machine is busy */
     latest = wanted;
     woken++;
     return ms;

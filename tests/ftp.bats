@@ -13,8 +13,10 @@ setup_file() {
     WIRE=$BATS_FILE_TMPDIR/wire
     wire_source > "$WIRE.c"
     cc -std=gnu11 -o "$WIRE" "$WIRE.c"
+    FAKE=$BATS_FILE_TMPDIR/fake-ftp
+    cc -std=gnu11 -o "$FAKE" "$BATS_TEST_DIRNAME/fake-ftp.c"
     head -c 8388608 /dev/urandom > "$BATS_FILE_TMPDIR/8MiB"
-    export WIRE BIG=$BATS_FILE_TMPDIR/8MiB
+    export WIRE FAKE BIG=$BATS_FILE_TMPDIR/8MiB
 }
 
 setup() {
@@ -30,6 +32,19 @@ ftp() {
 
 client() {
     "$CLIENT" -p "$PORT" -u tom:secret "$@" 3>&-
+}
+
+# fake [WORD=REPLY]...: a server that sends these replies, to one client, and
+# the file "sent": see fake-ftp.c.
+fake() {
+    teardown
+    LOG=$BATS_TEST_TMPDIR/log
+    : > "$LOG"
+    set -m
+    "$FAKE" sent "$@" > "$LOG" 2>&1 < /dev/null 3>&- &
+    PID=$!
+    set +m
+    within 5 listens || { cat "$LOG"; return 1; }
 }
 
 # connect: a control connection, $C.
@@ -176,8 +191,12 @@ END
         # shellcheck disable=SC2086 # they are words
         refuses 2 $flags
         contains "$output" usage:
-        [ "$flags" = -z ] || contains "$output" "'${flags##* }'"
+        [ "$flags" = -z ] || [ "$flags" = "-u :x" ] ||
+            contains "$output" "'${flags##* }'"
     done
+    refuses 2 -u "$(printf '%070d' 0):geheim"
+    contains "$output" ":***'"
+    [[ $output != *geheim* ]]
 }
 
 @test "ftp no such ROOT, or a port in use: a line that names it, exit 1" {
@@ -237,6 +256,9 @@ sleeps_in_write() {
     log_in
     request "USER tom" 331
     request "PASS wr0ng" 530
+    for line in PASSwr0ng " PASS wr0ng" "PSAS wr0ng" "SITE PSWD x wr0ng"; do
+        request "$line" 502
+    done
     [ "$(grep -c 'secret\|wr0ng' "$LOG")" = 0 ]
     [ ! -r "/proc/$PID/cmdline" ] ||
         [ "$(tr '\0' ' ' < "/proc/$PID/cmdline" | grep -c secret)" = 0 ]
@@ -310,6 +332,113 @@ sleeps_in_write() {
     same hello "$(< "$TREE/greeting")"
     run -0 client ls
     contains "$output" greeting
+}
+
+@test "ftp the client understands the replies of other servers" {
+    echo hello > sent
+    for replies in "EPSV=500 what?|PASV=227 Entering Passive Mode 127,0,0,1,#" \
+        "EPSV=502 no|PASV=227 Mode 2 =127,0,0,1,#" "EPSV=229 ok (!!!@!)" \
+        "EPSV=229 ok|PASV=227 ok (127,0,0,1,#)" "SIZE=500 what?" \
+        "SIZE=213 99999999999999999999" "SIZE=213 x|MDTM=500 what?" QUIT= \
+        "USER=230 in" "PASS=202 no need" $'HELLO=120 wait\r\n220 hello' \
+        $'HELLO=220-a\r\n 220 b\r\n221 c\r\n220 d' $'RETR=200 ok\r\n150 go' \
+        "RETR=125 go on: 150 bytes"; do
+        IFS='|' read -r -d '' -a words <<< "$replies" || true
+        fake "${words[@]%$'\n'}"
+        run -0 client get file
+        cmp sent file || { echo "$replies"; return 1; }
+        rm file
+    done
+    echo hel > file.part # the server has no REST: from the beginning
+    fake "REST=502 no"
+    run -0 client get file
+    cmp sent file
+    fake "ALLO=502 no" QUIT=
+    run -0 client put sent
+}
+
+@test "ftp the client does not believe an impossible reply" {
+    echo hello > sent
+    for replies in "2147483647,2147483647" "256,1" "0,0" "70000,1" "1" "-1,-1"; do
+        fake "EPSV=500 no" "PASV=227 ok (127,0,0,1,$replies)"
+        run -1 client get file
+        contains "$output" "data connection: the server says: 227"
+    done
+    for replies in "(|||70000|)" "(|||0|)" "(|||" "(|||1" "(||1|)"; do
+        fake "EPSV=229 ok $replies" "PASV=500 no"
+        run -1 client get file
+        contains "$output" "data connection: the server says: 500"
+    done
+    for size in 5 7; do # it has told fewer bytes than it sends, or more
+        rm -f file.part
+        fake "SIZE=213 $size"
+        run -1 client get file
+        contains "$output" "$size bytes"
+        [ ! -e file ]
+        [ "$size" = 7 ] || [ ! -s file.part ]
+    done
+    rm -f file.part
+    fake "RETR=550 no"
+    run -1 client get file
+    same sent "$(ls -d file* sent 2> /dev/null)"
+}
+
+@test "ftp the client prints no control character of the server" {
+    local escape=$'\033]0;x\a\302\233y\233z'
+    printf '%s %s\r\n' 1 "$escape" 2 ä > sent
+    fake
+    run -0 client ls
+    same '1 \x1b]0;x\x07\xc2\x9by\x9bz' "${lines[0]}"
+    same '2 ä' "${lines[1]}"
+    for word in HELLO USER PASS TYPE SIZE EPSV RETR; do
+        fake "$word=550 $escape" "PASV=550 $escape"
+        run -1 client get file
+        contains "$output" '550 \x1b]0;x\x07\xc2\x9by\x9bz'
+    done
+    fake "HELLO=$escape"
+    run -1 client ls
+    contains "$output" '\x1b]0;x'
+    fake
+    run -1 client put "$escape"
+    contains "$output" '\x1b]0;x'
+}
+
+@test "ftp the client is the only one that writes a part; ps shows no password" {
+    local job
+    mkfifo sent # the server has nothing to send yet
+    fake
+    "$CLIENT" -p "$PORT" -u tom:secret get file 3>&- &
+    job=$!
+    within 5 grep -q RETR "$LOG"
+    if [ -r "/proc/$job/cmdline" ]; then
+        run tr '\0' ' ' < "/proc/$job/cmdline"
+        [[ $output = *tom:\** && $output != *secret* ]]
+    fi
+    PID= # it ends by itself
+    ftp -q
+    echo other > "$TREE/file"
+    run -1 client get file
+    contains "$output" "file.part: another client"
+    echo hello > sent
+    wait "$job"
+    same hello "$(< file)"
+    client get file
+    same other "$(< file)"
+}
+
+@test "ftp the client uploads no directory, and nothing from a closed stdin" {
+    ftp -q
+    mkdir dir
+    run -1 client put dir
+    contains "$output" directory
+    run -1 bash -c '"$@" <&-' bash "$CLIENT" -p "$PORT" -u tom:secret put - new
+    contains "$output" closed
+    run -1 client get dir/none dir
+    same '' "$(ls -A "$TREE")"
+    mkdir "$TREE/-d"
+    touch "$TREE/-d/inner"
+    run -0 client -- ls -d
+    contains "$output" inner
 }
 
 @test "ftp the client goes on after SIGSTOP and SIGCONT" {
@@ -498,6 +627,31 @@ END
     reply_is 257 "a line in two pieces"
 }
 
+@test "ftp a name with byte 255 is the name of that file, and of no other" {
+    ftp -q
+    echo old > "$TREE/ax"
+    log_in
+    # 255 (IAC) and a byte below 240, IAC at the end, IAC IAC
+    for name in $'a\377-x' $'a\377' $'b\377\377x'; do
+        passive
+        request "STOR $name" 150
+        close_data
+        reply_is 226 "STOR $name"
+    done
+    # a Telnet command in a name: refused, it may be a part of the name
+    for name in $'a\377\361x' $'a\377\373\1x' $'a\377\373'; do
+        data_port
+        request "STOR $name" 500
+    done
+    request $'MKD d\377\377' 257
+    contains "$REPLY" $'/d\377\377"'
+    same old "$(< "$TREE/ax")"
+    same "ax aM-^? aM-^?-x bM-^?x dM-^? " \
+        "$(LC_ALL=C ls -A "$TREE" | cat -v | tr '\n' ' ')"
+    client put "$BIG" $'a\377\361x' # our client doubles it
+    cmp "$BIG" "$TREE/"$'a\377\361x'
+}
+
 @test "ftp commands that arrive together run one after another" {
     ftp -q
     cp "$BIG" "$TREE/file"
@@ -510,6 +664,108 @@ END
     reply_is 257 PWD
     reply_is 200 NOOP
     reply_is 221 QUIT
+}
+
+@test "ftp what a command leaves behind is for the next one alone: RNFR, REST" {
+    local between
+    ftp -q
+    mkdir -p "$TREE/a" "$TREE/-d"
+    echo 0123456789 > "$TREE/file"
+    log_in
+    for between in "RNFR none 550" "RNTO /x/y 550" "SIZE none 550" "NOPE 502" \
+        "DELE 501" "NOOP 200" $'\033 500' "EPSV 2 522"; do
+        request "RNFR a" 350
+        request "${between% *}" "${between##* }"
+        request "RNTO c" 503
+    done
+    for between in "RETR file 425" "RETR 501" "STOR file 425" "NOPE 502" \
+        "TYPE I 200" $'\033 500' "REST x 501" "USER tom 331"; do
+        request "REST 5" 350
+        request "${between% *}" "${between##* }"
+        [ "${between% *}" != "USER tom" ] || request "PASS secret" 230
+        passive
+        request "RETR file" 150
+        same 0123456789 "$(cat <&"$D")" "after REST, $between"
+        reply_is 226 RETR
+    done
+    request "REST 5" 350 # commands for the same transfer keep it
+    request "ALLO 9" 200
+    passive
+    request "RETR file" 150
+    same 56789 "$(cat <&"$D")"
+    [ ! -e "$TREE/c" ]
+}
+
+@test "ftp LIST ignores options; after -- comes a name, even -d" {
+    ftp -q
+    mkdir "$TREE/-d"
+    touch "$TREE/-d/inner" "$TREE/-"
+    log_in
+    for what in "LIST -- -d" "LIST -la -- -d" "NLST -- -d" "LIST ./-d" \
+        "MLSD -d" "NLST -a ./-d"; do
+        passive
+        request "$what" 150
+        contains "$(cat <&"$D")" inner
+        reply_is 226 "$what"
+    done
+    passive
+    request "NLST -" 150
+    same -$'\r' "$(cat <&"$D")"
+}
+
+@test "ftp during a transfer ABOR does not wait behind other commands" {
+    ftp -q
+    cp "$BIG" "$TREE/file"
+    log_in
+    passive
+    request "RETR file" 150
+    printf 'PWD\r\n%.0s' {1..10000} >&"$C"
+    request ABOR 426
+    reply_is 226 ABOR
+    for i in {1..10000}; do reply_is 257 PWD; done
+}
+
+@test "ftp after QUIT a transfer that has stopped ends soon" {
+    ftp -q
+    cp "$BIG" "$TREE/file"
+    log_in
+    passive
+    request "RETR file" 150
+    printf 'PWD\r\nQUIT\r\n' >&"$C"
+    reply_is 426 RETR
+    reply_is 257 PWD
+    reply_is 221 QUIT
+    closed
+}
+
+@test "ftp a client that sends many lines, or lists what nobody sees, has turns" {
+    ftp
+    mkdir "$TREE/links"
+    (cd "$TREE/links" && ln -s ../x{1..3000} .)
+    log_in
+    lists=$C
+    passive
+    log_in
+    : > "$LOG"
+    stop_server
+    printf '\n%.0s' {1..1000} >&"$C"
+    printf 'LIST links\r\n' >&"$lists"
+    kill -CONT "$PID"
+    C=$lists
+    reply_is 150 LIST
+    reply_is 226 LIST
+    within 5 has_lines 1000 "reply: 500"
+    # the list takes 12 turns, of 256 entries; in each one the other client has
+    # 16 lines read
+    local between
+    between=$(sed '1,/reply: 150/d; /reply: 226/q' "$LOG" | grep -c "reply: 500")
+    [ "$between" -ge 150 ] && [ "$between" -le 400 ] ||
+        { echo "$between other lines during the list"; return 1; }
+}
+
+# has_lines N TEXT: so many lines of the log have it.
+has_lines() {
+    [ "$(grep -c "$2" "$LOG")" -eq "$1" ]
 }
 
 @test "ftp during a transfer that waits, NOOP has a reply, and ABOR ends it" {
@@ -568,6 +824,67 @@ END
     request "SIZE pipe" 550
     data_port
     request "RETR pipe" 550
+}
+
+@test "ftp neither the log nor a list shows a control character, C0 or C1" {
+    local name
+    ftp
+    touch "$TREE/"$'x\033]0;y\a' "$TREE/"$'x\302\233y' "$TREE/"$'x\233y' \
+        "$TREE/"$'x\342\200\256y' "$TREE/äé盛"
+    log_in
+    for name in $'x\033y' $'x\302\233y' $'x\233y' $'x\177y'; do
+        request "USER $name" 500
+        request "$name" 500
+    done
+    log_in
+    for name in x äé盛 $'x\342\200\256y' $'\300\257'; do
+        request "SIZE $name" "$([ -e "$TREE/$name" ] && echo 213 || echo 550)"
+    done
+    passive
+    request NLST 150
+    run -0 cat <&"$D"
+    same 2 "${#lines[@]}" "$output" # the mark U+202E is no control character
+    contains "$(< "$LOG")" "SIZE äé盛"
+    contains "$(< "$LOG")" 'SIZE x\xe2\x80\xaey'
+    contains "$(< "$LOG")" '/\xc0\xaf: No such'
+    ! LC_ALL=C grep -q $'[\001-\011\013-\037\177]\|\302\233' "$LOG"
+}
+
+@test "ftp a list has four digits for each year, before 1970 and far ahead" {
+    cat > times.c << 'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include "listing.h"
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        struct stat file = { .st_mode = S_IFREG, .st_nlink = 1 };
+        char time[LISTING_TIME], line[LISTING_LINE];
+        file.st_mtime = atoll(argv[i]);
+        listing_time(time, &file);
+        listing_line(line, sizeof line, LISTING_LIST, "", "x", &file);
+        printf("%s %.12s\n", time, line + 35);
+    }
+}
+END
+    cc -std=gnu11 -I "$ROOT/06-selector/ftp" -o times times.c \
+        "$ROOT/06-selector/ftp/listing.c"
+    run -0 ./times 0 -1 -62135596800 -62135596801 -9223372036854775808 \
+        32503680000 253402300799 253402300800 9223372036854775807
+    same '19700101000000 Jan 01  1970
+19691231235959 Dec 31  1969
+00010101000000 Jan 01  0001
+00010101000000 Jan 01  0001
+00010101000000 Jan 01  0001
+30000101000000 Jan 01  3000
+99991231235959 Dec 31  9999
+99991231235959 Dec 31  9999
+99991231235959 Dec 31  9999' "$output"
+    ftp -q
+    touch -d '@-100000000' "$TREE/file"
+    log_in
+    request "MDTM file" 213
+    same '213 19661031141320' "$REPLY"
 }
 
 # --- no file outside ROOT
@@ -663,6 +980,30 @@ END
     same file "$(ls -A "$TREE")"
 }
 
+@test "ftp after ALLO the server knows when an upload is complete" {
+    ftp -q
+    log_in
+    passive
+    request "ALLO 4" 200
+    request "STOR file" 150
+    echo new >&"$D"
+    within 5 has_four_bytes
+    stop_server
+    close_data                 # the server finds this ...
+    printf 'NOOP\r\n' >&"$C" # ... before this, and does not wait between them
+    kill -CONT "$PID"
+    reply_is 226 STOR
+    reply_is 200 NOOP
+    same new "$(< "$TREE/file")"
+    passive
+    request "ALLO 5" 200 # there are fewer: a client may reserve more than it uses
+    request "STOR file" 150
+    echo old >&"$D"
+    close_data
+    reply_is 226 STOR
+    same old "$(< "$TREE/file")"
+}
+
 # has_four_bytes: the upload's file has them, as far as /proc shows.
 has_four_bytes() {
     [ ! -d "/proc/$PID/fd" ] || find -L "/proc/$PID/fd" -type f -size 4c \
@@ -715,7 +1056,7 @@ has_four_bytes() {
                 request "STOR file" 150
                 echo new >&"$D"
                 within 5 has_four_bytes
-                printf 'PWD\r\n%.0s' {1..2000} >&"$C"
+                printf 'PWD\r\n%.0s' {1..20000} >&"$C"
                 stop_server
                 close_data
                 close_control
@@ -734,6 +1075,16 @@ has_four_bytes() {
         same file "$(ls -A "$TREE")" "$way"
         : > "$LOG"
     done
+}
+
+@test "ftp an upload takes another temporary name, if its name is taken" {
+    ftp -q
+    mkdir "$TREE/dir"
+    touch "$TREE/.ftp-upload.$PID."{0..50} "$TREE/dir/.ftp-upload.$PID."{50..100}
+    client put "$BIG" file
+    client put "$BIG" dir/file
+    cmp "$BIG" "$TREE/file"
+    cmp "$BIG" "$TREE/dir/file"
 }
 
 @test "ftp a full disk: 452; a file beyond the size limit: 552; the old file stays" {
@@ -894,16 +1245,54 @@ has_four_bytes() {
     closed
 }
 
-@test "ftp a wrong password makes no other client wait" {
-    ftp -q
+@test "ftp a wrong password makes no client of another account wait" {
+    ftp -q -u ann:wrong
     connect
-    printf 'USER tom\r\nPASS wrong\r\n' >&"$C"
+    printf 'USER ann\r\nPASS right\r\n' >&"$C"
     reply_is 331 USER
     slow=$C
     client put "$BIG" file
     sleeps
     C=$slow
     reply_is 530 PASS
+}
+
+@test "ftp one wrong password a second for each name, in however many sessions" {
+    local name start session
+    for name in tom nobody; do
+        ftp
+        sessions=()
+        start=$SECONDS
+        for i in {1..8}; do
+            exec {C}<> "/dev/tcp/127.0.0.1/$PORT"
+            printf 'USER %s\r\nPASS guess\r\n' "$name" >&"$C"
+            sessions+=("$C")
+        done
+        sleep 1.2
+        [ "$(grep -c ': PASS' "$LOG")" -le $((SECONDS - start + 2)) ]
+        for session in "${sessions[@]}"; do exec {session}>&-; done
+        client put "$BIG" file # they hung up, so tom's turn comes soon
+        within 5 grep -q 'reply: 221' "$LOG"
+        teardown
+    done
+}
+
+@test "ftp a session that does not log in ends: 421, NOOP or not" {
+    ftp -q -t 1
+    for user in nobody again; do
+        [ "$user" = nobody ] && connect || log_in
+        printf 'USER %s\r\n' "$user" >&"$C"
+        reply_is 331 USER
+        for i in {1..40}; do
+            printf 'NOOP\r\n' >&"$C"
+            reply_is 200 NOOP > noop || break
+            sleep 0.1
+        done
+        contains "$REPLY" 421
+        closed
+    done
+    log_in
+    for i in {1..15}; do request NOOP 200; sleep 0.1; done
 }
 
 @test "ftp an idle session ends: 421, even if a byte arrives now and then" {

@@ -65,6 +65,27 @@ load_() {
     contains "$output" "no answer for 1 s"
 }
 
+@test "load that was stopped (Ctrl-Z) for longer than -t does not blame the server" {
+    start_server -q
+    set -m
+    "$LOAD" -p "$PORT" -c 3 -n 100000000 -t 1 > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+    local job=$!
+    set +m
+    sleep 0.2
+    kill -STOP "$PID" # so that there is nothing for load to read
+    sleep 0.1
+    kill -STOP "$job"
+    sleep 1.5
+    kill -CONT "$job"
+    kill -WINCH "$job"
+    sleep 0.2
+    kill -CONT "$PID"
+    sleep 0.2
+    kill -INT "$job"
+    ends_with 130 "$job"
+    contains "$(< "$BATS_TEST_TMPDIR/out")" "answers, 0 errors"
+}
+
 @test "a server that ends meanwhile: errors, exit 1" {
     start_server -q
     load_ -c 3 -n 100000000 > "$BATS_TEST_TMPDIR/out" 2>&1 &

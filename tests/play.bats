@@ -1,7 +1,7 @@
 load helper
 
-# play itself: what the head of clients/play.c promises. The servers are the
-# real one of 03, and small scripts that do something nasty around it.
+# play itself: what the head of clients/play.c and clients/scene.md promise. The
+# server is the real one of 03, or a small script that does something wrong.
 unset SERVER # play would take it
 lesson 03-select
 
@@ -116,6 +116,12 @@ END
     contains "$output" "scene.play: all as expected: 2 checks in"
 }
 
+@test "play: a scene that checks nothing is no success" {
+    plays 0 <<< $'server\nA connect\nA send "hello"'
+    contains "$output" "scene.play: nothing was checked"
+    lacks "$output" "as expected"
+}
+
 @test "play: the title is the first comment, but for '# fails on:'" {
     plays 0 <<'END'
 # fails on: 03b-hello
@@ -150,10 +156,21 @@ END
     [ "$(grep -c '│ #' <<< "$output")" -ge 150 ]
 }
 
+@test "play: the times of a flood never run backwards" {
+    fake flood <<'END'
+for i in {1..500}; do echo "$i"; [ $((i % 100)) -gt 0 ] || sleep 0.02; done
+exec "$REAL" "$@"
+END
+    plays 0 --server ./flood <<< $'server\nA connect\nwait 20ms\nA send "x"\nA expect "X"'
+    contains "$output" "… 491 more lines"
+    awk '$1 ~ /^[0-9]+[.][0-9][0-9]$/ { if ($1 < last) exit 1; last = $1; n++ }
+        END { exit n < 15 }' <<< "$output"
+}
+
 @test "play: --quiet shows nothing but what goes wrong" {
     plays 0 --quiet <<< 'server'
     same "" "$output"
-    fails_at 3 "it ended otherwise" --quiet \
+    fails_at 3 "wanted  exit status 1" --quiet \
         <<< $'server\nsignal TERM\nexpect exit 1'
 }
 
@@ -179,7 +196,7 @@ END
     for setting in NO_COLOR=1 TERM=dumb; do
         on_terminal 80 env "$setting" "$PLAY" --pace 0 --server "$REAL" \
             scene.play < /dev/null
-        contains "$output" "all as expected"
+        contains "$output" "nothing was checked"
         lacks "$output" "$esc"
     done
     # nor into a file of what goes wrong
@@ -355,7 +372,7 @@ END
 
 @test "play: silent: nothing comes; bytes and the end of file are something" {
     plays 0 <<< $'server\nA connect\nA silent 20ms'
-    contains "$output" "A hears nothing, 0.02 s"
+    contains "$output" "A gets nothing, 0.02 s"
     fails_at 3 'A wanted  nothing' <<< $'server\nA connect; A send "x"\nA silent 1s'
     contains "$output" 'and got  "X"'
     fails_at 3 'and got  the end of file' <<< $'server\nA connect; A shut\nA silent 1s'
@@ -486,7 +503,7 @@ END
     fails_at 3 'the server has ended: killed by SIGKILL' \
         <<< $'server\nsignal KILL\nexpect exit 0'
     fails_at 2 'still running after 0.15 s' $SOON <<< $'server\nexpect exit 0'
-    fails_at 4 'the server has gone' \
+    fails_at 4 'the server is not running any more' \
         <<< $'server\nsignal TERM\nwait 50ms\nsignal TERM'
 }
 
@@ -502,7 +519,7 @@ signal KILL A
 A expect eof
 see "it ended: 137"
 END
-    fails_at 3 "can be seen to serve A" \
+    fails_at 3 "no process of the server that has A's connection open" \
         <<< $'server; A connect; A send "x"; A expect "X"; A shut\nA expect eof\nsignal KILL A'
     run -2 "$PLAY" - 3>&- <<< $'server\nsignal KILL A'
     contains "$output" "-:2: A is not connected"
@@ -513,7 +530,7 @@ END
 trap 'exit 0' CONT
 "$REAL" "$@" & while :; do sleep 0.01; done
 END
-    fails_at 4 'the server has gone' --server ./tired \
+    fails_at 4 'the server is not running any more' --server ./tired \
         <<< $'server\nsignal STOP\nsignal CONT; wait 100ms\nA connect'
 }
 
@@ -558,7 +575,7 @@ exec "$REAL" "$@"' | fake looking
     # without it: six seconds
     on_terminal 80 timeout 3 "$PLAY" --pace 0.3 --server "$REAL" scene.play \
         < <(sleep 0.2; echo; sleep 1) 3>&-
-    contains "$output" "all as expected"
+    contains "$output" "nothing was checked"
 }
 
 @test "play: run starts a program beside FILE, with arguments, and does not wait" {
@@ -614,8 +631,8 @@ A expect "X"
 END
         contains "$output" '    last words'
     done
-    fails_at 2 'the server has gone' --server ./mortal \
-        <<< $'server; type "exit 0\\n"; wait 50ms\nA connect'
+    fails_at 2 'the server is not running any more' --server ./mortal \
+        <<< $'server; type "exit 0\\n"; see "last words"; wait 100ms\nA connect'
 }
 
 @test "play: SIGTERM has to end it, by itself or with exit 0" {
@@ -625,7 +642,7 @@ END
     local end
     for end in 'exit 3' 'kill -SEGV $$'; do
         echo "trap 'kill \$!; $end' TERM; \"\$REAL\" \"\$@\" & wait" | fake bad
-        fails_at 1 'SIGTERM has to end the server' --server ./bad <<< server
+        fails_at 1 'SIGTERM must end the server' --server ./bad <<< server
     done
     echo "trap 'kill \$!; trap - TERM; kill \$\$' TERM; \"\$REAL\" \"\$@\" & wait" |
         fake good
@@ -649,7 +666,7 @@ END
         <<< $'server one\nserver two\nsignal TERM\nexpect exit 3'
     contains "$output" $'the end of its log:\n    this is two\n'
     echo "trap 'kill \$!; exit 3' TERM; \"\$REAL\" \"\$@\" & wait" | fake bad
-    fails_at 2 'SIGTERM has to end the server' --server ./bad <<< $'server\nserver\nwait 1ms'
+    fails_at 2 'SIGTERM must end the server' --server ./bad <<< $'server\nserver\nwait 1ms'
 }
 
 @test "play: a log that floods, without end or without newline, does no harm" {
@@ -723,7 +740,10 @@ A expect hello
 A expect eof now
 A silent
 A silent nans
+A connect
 A connect here
+A send "a"; A expect "A"; A connect
+A shut; A connect
 A close; A send "a"
 A close; A close
 B send "a"
@@ -736,6 +756,7 @@ crowd expect "a"
 crowd leaves
 crowd 2; crowd leaves; crowd resets
 crowd 2 send "a" now
+crowd 9000000000
 see
 see "("
 see "a\\n("
@@ -776,6 +797,85 @@ END
         [[ $output == "scene.play:1: there is no "* ]]
     done
     [ ! -e started ]
+}
+
+# mistaken LINE TEXT: a scene with this third line is refused, with this text.
+mistaken() {
+    run -2 "$PLAY" - 3>&- <<< $'server\nA connect\n'"$1"
+    contains "$output" "-:3: $2"
+}
+
+@test "play: a mistake says which word is wrong, and what can stand there" {
+    local verbs="its verbs are: connect, send, expect, silent, shut, close, reset"
+    mistaken 'A conect' "'conect' is no verb of a client; $verbs"
+    mistaken 'A says "hi"' "'says' is no verb of a client; $verbs"
+    mistaken 'B says "hi"' "'says' is no verb of a client; $verbs"
+    mistaken 'alice connect' "'alice' is no action (a client's name begins with a capital"
+    mistaken 'A send 100000000000 x' \
+        "100000000000 is too large for N: at most 1000000000; the form is: A send BYTES"
+    mistaken 'A send 0 x' "0 is too small for N: at least 1"
+    mistaken 'A send hello' "'hello' must stand in quotes: \"hello\""
+    mistaken 'A send 5x' "N must be a whole number, not '5x'"
+    mistaken 'A connect' "A is still connected, since line 2; first: A close"
+    mistaken 'wait 5' "'5' is no time (300ms, 1.5s)"
+    mistaken 'wait 2h' "'2h' is no time"
+    mistaken 'wait 9999s' "the time 9999s is not between 0 and 3600 s"
+    mistaken 'signal FOO' "'FOO' is no signal"
+    mistaken 'crowd dances' "'dances' is no verb of a crowd; the form is: crowd [N]"
+    mistaken 'A silent 1s now' "'now' is one word too many; the form is: A silent TIME"
+    mistaken 'sayhello' "'sayhello' is no action"
+    mistaken 'say: hello' "a space is missing before ':'"
+}
+
+@test "play: a client may connect again when its connection is over" {
+    plays 0 <<'END'
+server
+A connect; A close; A connect; A reset; A connect
+A shut
+A expect eof
+A connect
+A send "x"
+A expect "X"
+signal KILL
+expect killed KILL
+server
+A connect
+server
+A connect
+END
+}
+
+# The scenes of scene.md, into a file each: 1.play, 2.play, ...
+examples() {
+    awk '/^```/ { inside = /play$/; if (inside) name = ++n ".play"; next }
+        inside { print > name }' "$ROOT/clients/scene.md"
+}
+
+@test "play: scene.md explains every word of the language, with an example" {
+    local forms form word
+    examples
+    run -0 "$PLAY" --help 3>&-
+    mapfile -t forms < <(sed -n 's/^    \([a-zA-Z]\)/\1/p' <<< "$output")
+    [ "${#forms[@]}" -gt 20 ]
+    for form in "${forms[@]}"; do
+        grep -qxF "### \`$form\`" "$ROOT/clients/scene.md" ||
+            { echo "scene.md has no section: $form"; return 1; }
+        for word in $(grep -oE '\b[a-z]+\b' <<< "$form"); do
+            grep -qE "(^|[ ;])$word\b" ./*.play ||
+                { echo "no example in scene.md has the word: $word"; return 1; }
+        done
+    done
+}
+
+@test "play: each example of scene.md plays to its end" {
+    [ -r /proc/net/tcp ] || skip "/proc does not tell which process serves A"
+    local scene
+    examples
+    [ -e 12.play ]
+    for scene in [0-9]*.play; do
+        run -0 "$PLAY" --server "$REAL" "$scene" 3>&-
+        contains "$output" "all as expected" || { cat "$scene"; return 1; }
+    done
 }
 
 @test "play: no file, a directory, an empty one, wrong usage: exit 2" {

@@ -23,11 +23,6 @@ case $(bats --version 2> /dev/null) in
         exit 1 ;;
 esac
 unset BASH_ENV ENV MAKEFLAGS MFLAGS # the tests call bash and make
-case $SERVER in
-    '' | /*) ;;
-    *) SERVER=$PWD/$SERVER ;;
-esac
-export SERVER
 
 # A file system may forbid to run what the tests compile.
 probe=$(mktemp) && printf '#!/bin/sh\n' > "$probe" && chmod +x "$probe" || exit 1

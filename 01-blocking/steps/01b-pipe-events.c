@@ -1,25 +1,18 @@
 /*
  * 01b-pipe-events: the events that wake a pipe's reader and writer.
  *
- *     make 01b                                         run it
- *     01-blocking/steps/01b-pipe-events [-s SECONDS]   of each nap (0.2)
+ *     make 01b   or:  01-blocking/steps/01b-pipe-events [-s SECONDS (0.2)]
  *
  * Two processes: A writes to a pipe, B reads from it, and the notes' four
- * events happen. Look at how much B has to read before the full pipe is "not
- * full" for A: on Linux a whole page. The notes leave out two more events: the
- * writer closes its end, and the reader closes its end.
+ * events happen, with naps of SECONDS between them. Look at how much B has to
+ * read before the full pipe is "not full" for A: on Linux a whole page. The
+ * notes leave out two more events: an end of the pipe is closed.
  * The notes: 1、内核EPOLL模型讲解.
  *
  *     0.0 s  B: reads an empty pipe, and sleeps
  *     0.2 s  A: B's state: S. Writes 5 bytes
  *     0.2 s  B: NOT EMPTY: wakes up with 5 bytes
- *     0.4 s  A: FULL at 65536 bytes: writes 4096 more, and sleeps
- *     0.6 s  B: A's state: S. Reads 1 byte
- *     0.8 s  B: A's state: S. Reads 4095 bytes
- *     0.8 s  A: NOT FULL: wakes up, 4096 bytes are written
- *     1.0 s  B: EMPTY after 65536 bytes; reads on, and sleeps
- *     1.2 s  A: B's state: S. Closes, after 69637 bytes in all
- *     1.2 s  B: END OF FILE: wakes up with 0 bytes, after 69637 in all
+ *     ...
  *     1.2 s  A: NO READER LEFT: write: Broken pipe
  */
 #include <poll.h>
@@ -40,37 +33,31 @@ static char state_of(pid_t pid)
     char path[32], state = '?';
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     FILE *file = fopen(path, "r");
-    if (file) {
-        if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-            state = '?';
-        fclose(file);
-    }
+    if (file == NULL)
+        return '?';
+    if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+        state = '?';
+    fclose(file);
     return state;
 }
 
 static int bytes_in(int pipe_end)
 {
     int n;
-    if (ioctl(pipe_end, FIONREAD, &n) < 0)
-        err(1, "FIONREAD");
+    check(ioctl(pipe_end, FIONREAD, &n), "FIONREAD");
     return n;
 }
 
 static int read_bytes(int fd, int most)
 {
-    char bytes[MOST];
-    ssize_t n = read(fd, bytes, (size_t)most);
-    if (n < 0)
-        err(1, "read");
-    return (int)n;
+    static char bytes[MOST];
+    return check(read(fd, bytes, (size_t)most), "read");
 }
 
 static int write_bytes(int fd, int length)
 {
     static const char bytes[MOST];
-    if (write(fd, bytes, (size_t)length) != length)
-        err(1, "write");
-    return length;
+    return check(write(fd, bytes, (size_t)length), "write");
 }
 
 static void run_reader(int fd, pid_t a)
@@ -117,9 +104,8 @@ int main(int argc, char **argv)
     now(); /* time starts here, for both processes */
 
     int fds[2];
-    pid_t a = getpid(), b = pipe(fds) < 0 ? -1 : fork();
-    if (b < 0)
-        err(1, "pipe and fork");
+    check(pipe(fds), "pipe");
+    pid_t a = getpid(), b = check(fork(), "fork");
     if (b == 0) {
         close(fds[1]); /* while B could write, it would see no end of file */
         run_reader(fds[0], a);
@@ -129,8 +115,8 @@ int main(int argc, char **argv)
     run_writer(fds[1], b);
     waitpid(b, NULL, 0);
 
-    if (pipe(fds) < 0 || close(fds[0]) < 0)
-        err(1, "pipe");
+    check(pipe(fds), "pipe");
+    close(fds[0]);
     if (write(fds[1], "x", 1) < 0) /* begin_step() ignores SIGPIPE */
         PRINT("A: NO READER LEFT: write: %s", strerror(errno));
 }

@@ -1,7 +1,7 @@
 /*
  * 01e-backlog: what listen(n) limits and what it does not, and SO_REUSEADDR.
  *
- *     make 01e            or:  01-blocking/steps/01e-backlog
+ *     make 01e    or:  01-blocking/steps/01e-backlog
  *
  * n does not limit the connections: it limits those that wait for accept().
  * Linux lets one more than n wait, and lowers n to net.core.somaxconn. Look at
@@ -11,19 +11,12 @@
  * lets two servers listen at one port.
  * The notes: 5 实例:客户端发送数据 服务端将接收的数据返回给客户端.
  *
- *     50 connect, and are accepted as they come
- *       listen(1): 50 connected, 0 still trying, 0 refused
  *     8 connect, and nobody accepts
- *       listen(0):  1 connected, 7 still trying, 0 refused; accept one: 2
  *       listen(1):  2 connected, 6 still trying, 0 refused; accept one: 3
- *       listen(5):  6 connected, 2 still trying, 0 refused; accept one: 7
- *       listen(100000): the kernel makes it 4096
+ *       ...
  *     a port with a connection in TIME_WAIT: can the next server bind?
  *       SO_REUSEADDR set by neither of them: Address already in use
- *       ... by the next one only:            Address already in use
- *       ... by the first one only:           Address already in use
- *       ... by both:                         ok
- *       ... by both, but the first listens:  Address already in use
+ *       ...
  */
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -40,9 +33,8 @@ enum outcome { CONNECTED, TRYING, REFUSED, OUTCOMES };
 static enum outcome try_to_connect(int *fd)
 {
     struct pollfd p = { .events = POLLOUT };
-    *fd = p.fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (p.fd < 0 || fcntl(p.fd, F_SETFL, O_NONBLOCK) < 0)
-        err(1, "socket");
+    *fd = p.fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
+    fcntl(p.fd, F_SETFL, O_NONBLOCK);
     if (connect(p.fd, (struct sockaddr *)&address, sizeof address) < 0 &&
         errno != EINPROGRESS)
         return REFUSED;
@@ -53,7 +45,8 @@ static enum outcome try_to_connect(int *fd)
 
 static void connect_clients(int backlog, int clients, bool accepted)
 {
-    int fds[2 * CLIENTS], n = 0, count[OUTCOMES] = { 0 };
+    int fds[2 * CLIENTS], n = 0; /* both ends of each connection */
+    int count[OUTCOMES] = { 0 };
     int listener = local_listener(backlog, true, &address);
     for (int i = 0; i < clients; i++) {
         count[try_to_connect(&fds[n++])]++;
@@ -99,9 +92,10 @@ static void print_limit(int backlog)
     struct tcp_info info;
     socklen_t length = sizeof info;
     int listener = local_listener(backlog, true, &address);
-    if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length) == 0)
-        printf("  listen(%d): the kernel makes it %u\n", backlog,
-               info.tcpi_sacked);
+    check(getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length),
+          "TCP_INFO");
+    printf("  listen(%d): the kernel makes it %u\n", backlog,
+           info.tcpi_sacked);
     close(listener);
 #else
     (void)backlog;

@@ -1,7 +1,7 @@
 /*
  * 01g-address-space: what belongs to the kernel, and what to the process.
  *
- *     make 01g            or:  01-blocking/steps/01g-address-space
+ *     make 01g    or:  01-blocking/steps/01g-address-space
  *
  * Memory: a child reads at an address, and SIGSEGV ends it if the process may
  * not read there; or write() lets the kernel read there, and the kernel checks
@@ -14,15 +14,10 @@
  *     address              what is there         read     write()
  *     0x0                  nothing               SIGSEGV  EFAULT
  *     0xc0000000           a page of ours        ok       1 byte
- *     0x7ffc75bfbb2f       a variable of ours    ok       1 byte
- *     0xffff800000000000   the kernel's half     SIGSEGV  EFAULT
- *     The highest page that we can have is below 2^47.
- *
+ *     ...
  *     socket(), pipe(), open(): fds 3, 4 and 5, 6
  *     close(3), open():         fd 3
- *     close(0), socket():       fd 0
- *     write() to 6, 5 bytes:    its dup() is at 5, another open() at 0
- *     a child closes 6:         ours is open
+ *     ...
  */
 #include <stdint.h>
 #include <sys/mman.h>
@@ -32,52 +27,32 @@
 
 enum { PAGE = 64 * 1024 /* bytes: one page or several, on any machine */ };
 
-/* Call FUNCTION in a child. Returns the signal that ended it, or 0. */
-static int in_a_child(void function(uintptr_t), uintptr_t argument)
-{
-    int status;
-    pid_t child = fork();
-    if (child == 0) {
-        function(argument);
-        _exit(0);
-    }
-    if (child < 0 || waitpid(child, &status, 0) < 0)
-        err(1, "fork and waitpid");
-    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-}
-
-static void read_at(uintptr_t address)
-{
-    (void)*(const volatile char *)address;
-}
-
-static void close_fd_number(uintptr_t fd)
-{
-    close((int)fd);
-}
-
-/* Read at the address, as a process and through the kernel. (It writes to a
-   pipe: for /dev/null the kernel does not read the bytes.) */
+/* Read at the address: in a child, which a signal may end; and through the
+   kernel. (For /dev/null, in place of a pipe, the kernel would not read.) */
 static void try_address(int pipe_fd, uintptr_t address, const char *what)
 {
-    int signal_number = in_a_child(read_at, address);
-    ssize_t n = write(pipe_fd, (const void *)address, 1);
-    printf("0x%-18jx %-21s %-8s %s\n", (uintmax_t)address, what,
-           signal_number == 0 ? "ok" : signal_number == SIGSEGV ? "SIGSEGV" :
-           strsignal(signal_number),
-           n == 1 ? "1 byte" : errno == EFAULT ? "EFAULT" : strerror(errno));
+    int status;
+    pid_t child = check(fork(), "fork");
+    if (child == 0) {
+        (void)*(const volatile char *)address;
+        _exit(0);
+    }
+    check(waitpid(child, &status, 0), "waitpid");
+    int n = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    printf("0x%-18jx %-21s %-8s ", (uintmax_t)address, what,
+           n == 0 ? "ok" : n == SIGSEGV ? "SIGSEGV" : strsignal(n));
+    puts(write(pipe_fd, (const void *)address, 1) == 1 ? "1 byte" :
+         errno == EFAULT ? "EFAULT" : strerror(errno));
 }
 
-/* Map a page at this very address. Returns the address, or 0. */
-static uintptr_t page_at(uintptr_t address)
+/* Map a page at this very address. Returns whether it is there. */
+static bool map_page(uintptr_t address)
 {
     void *page = mmap((void *)address, PAGE, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED)
-        return 0;
-    if (page != (void *)address)
+    if (page != MAP_FAILED && page != (void *)address)
         munmap(page, PAGE);
-    return page == (void *)address ? address : 0;
+    return page == (void *)address;
 }
 
 static void show_memory(void)
@@ -85,50 +60,44 @@ static void show_memory(void)
     const int bits = sizeof(void *) * 8;
     char variable = 'x';
     int fds[2], top = bits;
-    if (pipe(fds) < 0)
-        err(1, "pipe");
+    check(pipe(fds), "pipe");
     puts("address              what is there         read     write()");
     try_address(fds[1], 0, "nothing");
-    if (page_at(0xC0000000))
+    if (map_page(0xC0000000))
         try_address(fds[1], 0xC0000000, "a page of ours");
     try_address(fds[1], (uintptr_t)&variable, "a variable of ours");
     try_address(fds[1],
                 (uintptr_t)(bits == 64 ? 0xffff800000000000 : 0xfffff000),
                 "the kernel's half");
     close(fds[0]), close(fds[1]);
-    while (top > 20 && !page_at((uintptr_t)3 << (top - 2)))
+    while (top > 20 && !map_page((uintptr_t)3 << (top - 2)))
         top--;
     printf("The highest page that we can have is below 2^%d.\n\n", top);
 }
 
-static int checked(int fd)
-{
-    if (fd < 0)
-        err(1, "a file descriptor");
-    return fd;
-}
-
 static void show_fds(void)
 {
-    int fds[2], fd = checked(socket(AF_INET, SOCK_STREAM, 0));
+    int fds[2], fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
     char path[] = "/tmp/01g-XXXXXX";
-    checked(pipe(fds));
-    int file = checked(mkstemp(path));
+    check(pipe(fds), "pipe");
+    int file = check(mkstemp(path), path);
     printf("socket(), pipe(), open(): fds %d, %d and %d, %d\n", fd, fds[0],
            fds[1], file);
     close(fd);
-    int again = checked(open(path, O_RDONLY));
+    int again = check(open(path, O_RDONLY), path);
     unlink(path);
     printf("close(%d), open():         fd %d\n", fd, again);
     close(0);
-    printf("close(0), socket():       fd %d\n",
-           checked(socket(AF_INET, SOCK_STREAM, 0)));
-    if (write(file, "hello", 5) != 5)
-        err(1, "write");
+    fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
+    printf("close(0), socket():       fd %d\n", fd);
+    check(write(file, "hello", 5), "write");
+    int copy = check(dup(file), "dup");
     printf("write() to %d, 5 bytes:    its dup() is at %d, another open() at "
-           "%d\n", file, (int)lseek(checked(dup(file)), 0, SEEK_CUR),
+           "%d\n", file, (int)lseek(copy, 0, SEEK_CUR),
            (int)lseek(again, 0, SEEK_CUR));
-    in_a_child(close_fd_number, (uintptr_t)file);
+    if (check(fork(), "fork") == 0)
+        _exit(close(file));
+    wait(NULL);
     printf("a child closes %d:         ours is %s\n", file,
            fcntl(file, F_GETFD) < 0 ? "closed" : "open");
 }

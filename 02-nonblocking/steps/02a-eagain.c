@@ -3,14 +3,12 @@
  *
  *     make 02a      or:  02-nonblocking/steps/02a-eagain [-s SECONDS (0.2)]
  *
- * After SECONDS a signal interrupts a call that blocks; otherwise it would
- * wait for ever. Look at the accepted socket: its listener is O_NONBLOCK, but
- * the accepted socket blocks (on Linux; on macOS and BSD it inherits the
- * flag). Then look at what EAGAIN is not: 0 is the end of the file, and after
- * a reset recv() and send() fail with two other errors.
+ * After SECONDS a signal interrupts a call that blocks. Look at the accepted
+ * socket: its listener is O_NONBLOCK, but it blocks (on Linux; on macOS and
+ * BSD it inherits the flag). Then look at what EAGAIN is not: 0 is the end of
+ * the file, and after a reset recv() and send() fail with two other errors.
  * The notes: 写一个非阻塞的socket, send 和 recv 异常的问题.
  *
- *     the listener: blocks
  *       accept, no client               -1 EINTR         200.1 ms
  *     the listener: O_NONBLOCK
  *       accept, no client               -1 EAGAIN          0.0 ms
@@ -24,8 +22,11 @@ static char bytes[64 * 1024];
 static double called_at; /* ms */
 
 /* Make the call; print what it returns, and how long it took. */
-#define PRINT(what, call) \
-    (called_at = now_ms(), print_result(what, call))
+#define PRINT(what, call) (called_at = now_ms(), print_result(what, call))
+
+/* The same for a call that blocks, until a signal interrupts it. */
+#define PRINT_BLOCKING(what, call) \
+    (alarm_every(step.second), PRINT(what, call), alarm_every(0))
 
 static ssize_t print_result(const char *what, ssize_t n)
 {
@@ -66,9 +67,7 @@ static int wait_readable(int fd)
 static void try_listener(int listener)
 {
     print_flag("the listener", listener);
-    alarm_every(step.second);
-    PRINT("accept, no client", accept(listener, NULL, NULL));
-    alarm_every(0);
+    PRINT_BLOCKING("accept, no client", accept(listener, NULL, NULL));
     fcntl(listener, F_SETFL, O_NONBLOCK);
     print_flag("the listener", listener);
     PRINT("accept, no client", accept(listener, NULL, NULL));
@@ -78,9 +77,7 @@ static void try_listener(int listener)
 static void try_recv(int fd, int peer)
 {
     print_flag("the accepted socket", fd);
-    alarm_every(step.second);
-    PRINT("recv, no bytes", recv(fd, bytes, sizeof bytes, 0));
-    alarm_every(0);
+    PRINT_BLOCKING("recv, no bytes", recv(fd, bytes, sizeof bytes, 0));
     PRINT("recv, MSG_DONTWAIT", recv(fd, bytes, sizeof bytes, MSG_DONTWAIT));
     send(peer, "!", 1, 0);
     PRINT("poll, a byte on its way", wait_readable(fd)); /* fd still blocks */

@@ -1,19 +1,16 @@
 /*
  * 02b-other-work: no call blocks, so between two rounds there is other work.
  *
- *     make 02b                                     watch it play a scene
- *     02-nonblocking/steps/02b-other-work [-p PORT (6667)] [-s SECONDS (0.2)]
- *                                         [-b] [-q]    or run it by itself
+ *     make 02b        watch it play a scene; to run it by itself:
+ *     02-nonblocking/steps/02b-other-work [-p PORT (6667)] [-s SECONDS] [-bq]
  *
- * SECONDS is how long one second of the notes lasts: they nap for four of them
- * between two rounds. Look at read_client() and flush(): neither waits, so the
- * server has a table of clients, and each client has a buffer of pending
- * bytes, because send() may leave some. The server does not read from a client
- * that has bytes pending.
+ * SECONDS (0.2) is one second of the notes, which nap for four of them between
+ * two rounds. Look at read_client() and flush(): neither waits, so each client
+ * has a buffer of pending bytes, because send() may leave some. The server
+ * does not read from a client that has bytes pending.
  * The notes: 二. non-blocking IO. There the accepted socket blocks, as it does
  * here with -b: then one silent client stops the work and all other clients.
  *
- *     fd 4: accept
  *     fd 4: recv: 6 bytes, there for up to 800 ms
  *     fd 4: send: 6 of 6 bytes
  *     2 naps, 8 times EAGAIN, 239 primes, 0.2 ms of CPU
@@ -22,7 +19,7 @@
 
 enum {
     MAX_FDS = 1024,          /* the server closes a client with a higher fd */
-    BUFFER_SIZE = 16 * 1024, /* bytes: one turn reads no more than this */
+    BUFFER_SIZE = 16 * 1024, /* bytes: one recv() takes no more than this */
 };
 
 struct client {

@@ -27,7 +27,8 @@ enum {
 
 enum { ACCEPT, RECV, SEND, CLOSE, NANOSLEEP }; /* in page.count */
 
-enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* the result of a turn */
+/* A turn is what the server does for one client in one round. Its result: */
+enum turn { PROGRESS, WOULD_BLOCK, GONE };
 
 static struct client clients[MAX_FDS]; /* by fd */
 static int highest_fd;                 /* the highest one so far */
@@ -40,8 +41,9 @@ static struct page page = {
     .calls = { "accept", "recv", "send", "close", "nanosleep" },
 };
 
-/* A call for this client failed, and errno says why: not now, once more, or
-   the client is gone. An error never concerns the other clients. */
+/* A call for this client failed, and errno says why. EAGAIN: it would block.
+   EINTR: a signal interrupted it; the server will call it again. Any other
+   error: this client is gone, and the other clients are not concerned. */
 static enum turn handle_error(int fd, const char *call)
 {
     page.eagain_count += errno == EAGAIN;
@@ -57,7 +59,7 @@ static enum turn handle_error(int fd, const char *call)
 static enum turn accept_client(int listener)
 {
     page.count[ACCEPT]++;
-    errno = 0;
+    errno = 0; /* accept_fd() may return -1 without an error */
     int fd = accept_fd(listener, MAX_FDS);
     if (fd < 0 && errno == EAGAIN)
         return handle_error(listener, "accept");
@@ -138,7 +140,7 @@ int main(int argc, char **argv)
     begin_step(argc, argv, "p:q", "[-p PORT (8080; 0: any free)] "
                "[-q (no log)]");
     int listener = highest_fd = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     page.start = time(NULL);
 
     for (;; page.rounds++, page.idle_rounds += !happened) {

@@ -3,17 +3,15 @@
  *
  *     make 02e     or:  02-nonblocking/steps/02e-retry [-s SECONDS (0.2)]
  *
- * SECONDS is how long the answer takes; each row asks a new child for one.
- * Look at how soon the three tries are over. EAGAIN is not a fault that may
- * pass. It means "not yet", and does not say until when. poll() knows: it
- * sleeps until there are bytes, and the next recv() gets them.
+ * A child sends the answer after SECONDS. Look at how soon three tries are
+ * over. EAGAIN is not a fault that may pass: it means "not yet", and does not
+ * say until when. poll() sleeps until there are bytes, then recv() gets them.
  * The notes: 重试机制 (项目里面重试机制为啥一般都是3次?).
  *
  *     the answer comes after 200 ms      recv()  returns     after       CPU
  *     three tries, at once                   3  EAGAIN      0.1 ms    0.0 ms
  *     tries until it is there           564180  5 bytes   200.1 ms  199.0 ms
- *     ... with a pause, 80 ms                4  5 bytes   240.3 ms    0.1 ms
- *     one try, poll(), one more              2  5 bytes   203.5 ms    0.1 ms
+ *     ...
  */
 #include <poll.h>
 #include <sys/wait.h>
@@ -66,18 +64,12 @@ static void row(const char *name, ssize_t (*get)(int fd))
 {
     int ends[2];
     char result[100];
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
-        err(1, "socketpair");
+    check(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "socketpair");
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child < 0)
-        err(1, "fork");
-    if (child == 0) {
+    if (check(fork(), "fork") == 0) {
         nap(1);
         _exit(send(ends[1], "hello", 5, 0) != 5);
     }
-
     tries = 0;
     double time = now_ms(), cpu = cpu_ms();
     ssize_t n = get(ends[0]);
@@ -87,7 +79,7 @@ static void row(const char *name, ssize_t (*get)(int fd))
     printf("%-32s %7ld  %-7s %7.1f ms %6.1f ms\n", name, tries,
            n >= 0 ? result : errno == EAGAIN ? "EAGAIN" : strerror(errno),
            time, cpu);
-    waitpid(child, NULL, 0);
+    wait(NULL);
     close(ends[0]);
     close(ends[1]);
 }
@@ -96,7 +88,6 @@ int main(int argc, char **argv)
 {
     char pause_name[100];
     begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
-
     printf("the answer comes after %3.0f ms      recv()  returns     after"
            "       CPU\n", step.second * 1000);
     row("three tries, at once", three_times);

@@ -5,27 +5,22 @@
  *     make 02f     or:  02-nonblocking/steps/02f-signal-driven [PART (1 or 2)]
  *     make models       draw it beside the other five models, as they ran
  *
- * 1. The task is that of 01h (make diff-01h-02f shows the model). main() reads
- *    requests and nothing else. When the message arrives, SIGIO interrupts
- *    main(), wherever it is, and the handler receives the message.
+ * 1. The task of 01h (make diff-01h-02f). main() reads requests and nothing
+ *    else. When the message arrives, SIGIO interrupts main(), wherever it is,
+ *    and the handler receives the message.
  * 2. Three messages arrive while the signal is blocked, as it is in its own
- *    handler. SIGIO does not count: look at the messages that stay unread if
- *    the process calls recv() once for each signal. A real-time signal
- *    (F_SETSIG, only on Linux) counts, and names the fd, until its queue is
- *    full: then the kernel sends SIGIO instead, which names no fd.
+ *    handler. SIGIO does not count: look at the messages that stay unread. A
+ *    real-time signal (F_SETSIG, only on Linux) counts, and names the fd; but
+ *    when its queue is full, the kernel sends SIGIO instead.
  * The notes: 信号驱动 I/O.
  *
- *       35.3 ms  the request of  20 ms is answered; it waited 0.3 ms
- *      ...
  *      300.2 ms  the message: "hello"
  *     signal-driven: 5 requests answered, 5 before the message came
  *
  *     three messages at once          SIGIO  SIGRTMIN  with fd  read  left
  *     SIGIO, one recv() for each          1         0        0     1     2
  *     SIGIO, recv() until EAGAIN          1         0        0     3     0
- *     SIGRTMIN, one recv() for each       0         3        3     3     0
- *     ... its queue is full               1         0        0     1     2
- *     ... and at SIGIO until EAGAIN       1         0        0     3     0
+ *     ...
  */
 #define _GNU_SOURCE /* F_SETSIG */
 #include <limits.h>
@@ -37,8 +32,8 @@
    must be there before: without one, SIGIO ends a process on Linux. */
 static void request_signals(int fd)
 {
-    if (fcntl(fd, F_SETOWN, getpid()) < 0 || fcntl(fd, F_SETFL, O_ASYNC) < 0)
-        err(1, "fcntl");
+    check(fcntl(fd, F_SETOWN, getpid()), "F_SETOWN");
+    check(fcntl(fd, F_SETFL, O_ASYNC), "O_ASYNC");
 }
 
 /* The handler writes ARRIVED before it sets CAME, and never after that; main()
@@ -126,16 +121,14 @@ static int next_signal(const sigset_t *set, int fd, bool *names_fd)
 static void send_three(int ends[2], int sig, const sigset_t *set)
 {
     sigprocmask(SIG_BLOCK, set, NULL);
-    if (socketpair(AF_UNIX, SOCK_DGRAM, 0, ends) < 0)
-        err(1, "socketpair");
+    check(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), "socketpair");
 #ifdef F_SETSIG
-    if (sig != SIGIO && fcntl(ends[0], F_SETSIG, sig) < 0)
-        err(1, "fcntl");
+    if (sig != SIGIO)
+        check(fcntl(ends[0], F_SETSIG, sig), "F_SETSIG");
 #endif
     request_signals(ends[0]);
     for (int i = 0; i < 3; i++)
-        if (send(ends[1], "x", 1, 0) < 0)
-            err(1, "send");
+        check(send(ends[1], "x", 1, 0), "send");
 }
 
 /* RECVS_AT_SIGIO: how often to call recv() after SIGIO, at most. */
@@ -176,8 +169,7 @@ static void run_three_messages(void)
 #ifdef F_SETSIG
     row("SIGRTMIN, one recv() for each", SIGRTMIN, 1);
     /* No room for a single signal in the queue: */
-    if (setrlimit(RLIMIT_SIGPENDING, &(struct rlimit){ 0 }) < 0)
-        err(1, "setrlimit");
+    check(setrlimit(RLIMIT_SIGPENDING, &(struct rlimit){ 0 }), "setrlimit");
     row("... its queue is full", SIGRTMIN, 1);
     row("... and at SIGIO until EAGAIN", SIGRTMIN, INT_MAX);
 #else
@@ -194,7 +186,7 @@ int main(int argc, char **argv)
     if (part != 2)
         run_late_message();
     if (part == 0)
-        printf("\n");
+        puts("");
     if (part != 1)
         run_three_messages();
 }

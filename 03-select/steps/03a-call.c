@@ -3,9 +3,10 @@
  *
  *     make 03a    or: 03-select/steps/03a-call [-s SECONDS (0.2)]
  *
- * SECONDS is how long one second of the notes lasts. Look at the line about
- * the full send buffer: list 2 is about room in it, and nothing else. And look
- * at what an urgent byte and a reset do to list 3.
+ * SECONDS is how long one second of the notes lasts. A list is an fd_set: list
+ * 1 is for reading, 2 for writing, 3 for exceptional conditions. Look at the
+ * line about the full send buffer: list 2 is about room in it, and nothing
+ * else. And look at what an urgent byte and a reset do to list 3.
  * The notes: select 方法; 扩展说明.
  *
  *       {100}, a byte comes after 2      1  after 2.0 s, 98.0 s left in it
@@ -18,20 +19,23 @@
 #include "step.h"
 #include <sys/select.h>
 
-/* Wait for a pipe. If COMES, a child process writes a byte into it after 2
-   seconds. */
-static void wait_for(bool comes, const char *what, struct timeval *timeout)
+/* Start a child process that writes a byte into a pipe after 2 seconds. */
+static void write_later(int fd)
+{
+    if (check(fork(), "fork") > 0)
+        return;
+    nap(2);
+    _exit(write(fd, "x", 1) != 1);
+}
+
+/* Wait for a byte from a pipe; it comes after 2 seconds, or never. */
+static void wait_for_byte(bool comes, const char *what,
+                          struct timeval *timeout)
 {
     int ends[2];
-    if (pipe(ends) < 0)
-        err(1, "pipe");
-    pid_t child = comes ? fork() : 1;
-    if (child < 0)
-        err(1, "fork");
-    if (child == 0) {
-        nap(2);
-        _exit(write(ends[1], "x", 1) != 1);
-    }
+    check(pipe(ends), "pipe");
+    if (comes)
+        write_later(ends[1]);
     fd_set set;
     FD_ZERO(&set);
     FD_SET(ends[0], &set);
@@ -49,12 +53,13 @@ static void show_timeouts(void)
     long us = (long)(step.second * 1e6);
     struct timeval one = { us / 1000000, us % 1000000 };
     struct timeval hundred = { 100 * us / 1000000, 100 * us % 1000000 };
-    printf("The timeout, in seconds of %g s\n", step.second);
-    wait_for(false, "{0}, nothing comes", &(struct timeval){ 0 });
-    wait_for(false, "{1}, nothing comes", &one);
-    wait_for(false, "the same {1} once more", &one);
-    wait_for(true, "{100}, a byte comes after 2", &hundred);
-    wait_for(true, "NULL, a byte comes after 2", NULL);
+    printf("The timeout, in {seconds}; each of them lasts %g s here\n",
+           step.second);
+    wait_for_byte(false, "{0}, nothing comes", &(struct timeval){ 0 });
+    wait_for_byte(false, "{1}, nothing comes", &one);
+    wait_for_byte(false, "the same {1} once more", &one);
+    wait_for_byte(true, "{100}, a byte comes after 2", &hundred);
+    wait_for_byte(true, "NULL, a byte comes after 2", NULL);
 }
 
 /* Put FD into all three sets, and do not wait. Print what select() returns,
@@ -77,32 +82,8 @@ static void look(const char *what, int fd, int nfds)
                FD_ISSET(fd, &sets[2]) ? "exceptional" : "-");
 }
 
-static int new_listener(void)
-{
-    struct sockaddr_in any_port = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    if (bind(listener, (struct sockaddr *)&any_port, sizeof any_port) < 0 ||
-        listen(listener, 5) < 0)
-        err(1, "bind and listen");
-    return listener;
-}
-
-/* A socket that is connected to the listener. */
-static int connect_to(int listener)
-{
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
-        connect(fd, (struct sockaddr *)&address, size) < 0)
-        err(1, "connect");
-    return fd;
-}
-
-/* Send until the buffers are full, and look; read all of it, and look. */
+/* Send until the peer's receive buffer and our send buffer are full, and look.
+   Let the peer read it all, and look. */
 static void look_at_full_buffer(int fd, int peer)
 {
     static char bytes[64 * 1024];
@@ -118,10 +99,10 @@ static void look_at_full_buffer(int fd, int peer)
 static void show_lists(void)
 {
     char byte;
-    int listener = new_listener();
+    int listener = listen_here();
     puts("\nOne fd in all three lists: what select() returns, and leaves");
     look("a listener, no client has come", listener, listener + 1);
-    int peer = connect_to(listener);
+    int peer = connect_here(listener);
     look("... a client has come", listener, listener + 1);
     int fd = accept(listener, NULL, NULL);
     fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -139,11 +120,8 @@ static void show_lists(void)
     close(fd);
     look("... it is closed", fd, fd + 1);
 
-    peer = connect_to(listener);
-    fd = accept(listener, NULL, NULL);
-    setsockopt(peer, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
-               sizeof(struct linger)); /* now close() sends a RST */
-    close(peer);
+    connect_pair(&fd, &peer);
+    close_with_reset(peer);
     look("another one, reset by its peer", fd, fd + 1);
 
     FILE *file = tmpfile();

@@ -4,11 +4,12 @@
  *     make 03b                                    watch it play a scene
  *     03-select/steps/03b-hello [-p PORT (9999)]  or run it by itself
  *
- * Look at main(): the listener is readable when a client has come, so accept()
- * does not block. (The first argument of select() is the highest fd + 1;
- * FD_SETSIZE is high enough for all.) This server does not read what a client
- * sends, and it keeps one client only. 03c-receive keeps all and reads.
- * The notes: (1)监听客户端连接. Their timeout of 5 s wakes the server for
+ * Look at main(): the listener is readable when a client has come. (The client
+ * may leave before accept(): so the listener is non-blocking. The first
+ * argument of select() is the highest fd + 1; FD_SETSIZE is high enough for
+ * all.) This server does not read what a client sends, and it keeps one client
+ * only. 03c-receive keeps all and reads.
+ * The notes: (1)监听客户端连接. The notes' timeout of 5 s wakes the server for
  * nothing.
  *
  *     select: 1 ready
@@ -20,8 +21,9 @@
 
 static fd_set inputs;  /* the notes' list: the fds to read from */
 
-/* The listener is readable: a client has come. There is one variable for a
-   client, as in the notes, so the server closes the client before it. */
+/* The listener is readable: a client has come. The server keeps one client, as
+   the notes do, and closes the one before. If there is no free fd, that gives
+   it one, and the next round accepts the new client. */
 static void on_accept(int listener)
 {
     static int newest = -1;
@@ -42,14 +44,14 @@ int main(int argc, char **argv)
     step.port = 9999;
     begin_step(argc, argv, "p:", "[-p PORT (9999; 0: any free)]");
     int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     FD_SET(listener, &inputs);
 
     for (;;) {
         fd_set readable = inputs; /* a copy: select() overwrites it */
         int n = select(FD_SETSIZE, &readable, NULL, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         LOG("select: %d ready", n);

@@ -21,7 +21,7 @@ enum { MESSAGE_SIZE = 1024 }; /* bytes: one recv() returns no more */
 
 struct message {
     size_t length;
-    char bytes[MESSAGE_SIZE + 8];
+    char bytes[MESSAGE_SIZE + 8]; /* 8: "response" */
 };
 
 static struct message messages[FD_SETSIZE]; /* by fd: what is to be sent */
@@ -89,7 +89,7 @@ int main(int argc, char **argv)
     step.port = 9999;
     begin_step(argc, argv, "p:", "[-p PORT (9999; 0: any free)]");
     int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     FD_SET(listener, &inputs);
 
     for (;;) {
@@ -98,7 +98,7 @@ int main(int argc, char **argv)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, &writable, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         LOG("select: %d ready", n);

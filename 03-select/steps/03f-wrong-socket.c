@@ -8,7 +8,7 @@
  * but recv() reads from another one. That one has sent nothing, so recv()
  * blocks, and the server serves no client until the newest one sends. Mended
  * in 03g-queue. (The server does not notice that a client closes: see 03h.)
- * The notes: 可以接收多个连接请求. They expect an exception; it blocks.
+ * The notes: 可以接收多个连接请求. They expect that recv() fails; it blocks.
  *
  *     fd 4: accept
  *     fd 5: accept
@@ -18,7 +18,7 @@
 #include <sys/select.h>
 
 static fd_set inputs;  /* the notes' list: the fds to read from */
-static int newest;     /* the notes' conn */
+static int newest;     /* the newest client; the notes' variable conn */
 
 /* The listener is readable: a client has come. */
 static void on_accept(int listener)
@@ -45,7 +45,7 @@ int main(int argc, char **argv)
     step.port = 9000;
     begin_step(argc, argv, "p:", "[-p PORT (9000; 0: any free)]");
     int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     FD_SET(listener, &inputs);
 
     for (;;) {
@@ -54,7 +54,7 @@ int main(int argc, char **argv)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, NULL, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         for (int fd = listener; fd < FD_SETSIZE; fd++) {

@@ -1,5 +1,5 @@
 /*
- * 03g-queue: BROKEN: when a client closes, it spins. A queue for each client.
+ * 03g-queue: a queue for each client. BROKEN: it spins when a client closes.
  *
  *     make 03g                                    watch it play a scene
  *     03-select/steps/03g-queue [-p PORT (9000)]  or run it by itself
@@ -77,7 +77,7 @@ int main(int argc, char **argv)
     step.port = 9000;
     begin_step(argc, argv, "p:", "[-p PORT (9000; 0: any free)]");
     int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     FD_SET(listener, &inputs);
 
     for (;;) {
@@ -86,7 +86,7 @@ int main(int argc, char **argv)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, &writable, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         for (int fd = listener; fd < FD_SETSIZE; fd++) {

@@ -94,7 +94,7 @@ int main(int argc, char **argv)
     step.port = 9000;
     begin_step(argc, argv, "p:", "[-p PORT (9000; 0: any free)]");
     int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     FD_SET(listener, &inputs);
 
     for (;;) {
@@ -103,7 +103,7 @@ int main(int argc, char **argv)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, &writable, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         for (int fd = listener; fd < FD_SETSIZE; fd++) {

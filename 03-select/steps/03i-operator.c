@@ -4,9 +4,9 @@
  *     make 03i                                       watch it play a scene
  *     03-select/steps/03i-operator [-p PORT (8801)]  or run it by itself
  *
- * Look at read_client(): select() waits for all clients, but fgets() waits for
- * the keyboard alone. Until you have typed a line, the server accepts no
- * client and reads from none. Mended in 03j-operator-select.
+ * You are the operator. Look at read_client(): select() waits for all clients,
+ * but fgets() waits for the keyboard alone. Until you have typed a line, the
+ * server accepts no client and reads from none. Mended in 03j-operator-select.
  * The notes: 三. IO multiplexing(IO多路复用).
  *
  *     fd 4: accept
@@ -64,7 +64,7 @@ int main(int argc, char **argv)
     step.port = 8801;
     begin_step(argc, argv, "p:", "[-p PORT (8801; 0: any free)]");
     int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     FD_SET(listener, &inputs);
 
     for (;;) {
@@ -73,7 +73,7 @@ int main(int argc, char **argv)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, NULL, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         for (int fd = listener; fd < FD_SETSIZE; fd++) {

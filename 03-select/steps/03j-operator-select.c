@@ -4,9 +4,9 @@
  *     make 03j                                              watch it play
  *     03-select/steps/03j-operator-select [-p PORT (8801)]  or run it
  *
- * Look at main(): select() watches fd 0, the keyboard, beside the clients, and
- * no client waits for it. Your line goes to the client that has waited
- * longest.
+ * Look at main(): select() watches fd 0, the keyboard, beside the clients. So
+ * the server reads from a client while another one waits for your answer. Your
+ * line goes to the client that has waited longest.
  * The notes: 三. IO multiplexing(IO多路复用), put right.
  *
  *     fd 4 asks: what time is it?
@@ -73,7 +73,7 @@ static void read_client(int fd)
         return;
     }
     LOG("fd %d asks: %s", fd, printable(bytes, (size_t)n));
-    static unsigned long last;
+    static unsigned long last; /* the last place in the queue */
     if (place[fd] == 0)
         place[fd] = ++last;
     print_prompt();
@@ -102,7 +102,7 @@ int main(int argc, char **argv)
     step.port = 8801;
     begin_step(argc, argv, "p:", "[-p PORT (8801; 0: any free)]");
     int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     FD_SET(listener, &inputs);
     FD_SET(STDIN_FILENO, &inputs);
 
@@ -112,7 +112,7 @@ int main(int argc, char **argv)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, NULL, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         for (int fd = listener; fd < FD_SETSIZE; fd++) {

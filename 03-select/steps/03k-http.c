@@ -24,7 +24,8 @@ enum { MAX_FDS = FD_SETSIZE }; /* a client with a higher fd is refused */
 
 enum { ACCEPT, RECV, SEND, CLOSE, SELECT }; /* in page.count */
 
-enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* the result of a turn */
+/* A turn is what the server does for one client in one round. Its result: */
+enum turn { PROGRESS, WOULD_BLOCK, GONE };
 
 static struct client clients[MAX_FDS]; /* by fd */
 static int highest_fd;                 /* the highest one so far */
@@ -37,8 +38,9 @@ static struct page page = {
     .calls = { "accept", "recv", "send", "close", "select" },
 };
 
-/* A call for this client failed, and errno says why: not now, once more, or
-   the client is gone. An error never concerns the other clients. */
+/* A call for this client failed, and errno says why. EAGAIN: it would block.
+   EINTR: a signal interrupted it; the server will call it again. Any other
+   error: this client is gone, and the other clients are not concerned. */
 static enum turn handle_error(int fd, const char *call)
 {
     page.eagain_count += errno == EAGAIN;
@@ -54,7 +56,7 @@ static enum turn handle_error(int fd, const char *call)
 static enum turn accept_client(int listener)
 {
     page.count[ACCEPT]++;
-    errno = 0;
+    errno = 0; /* accept_fd() may return -1 without an error */
     int fd = accept_fd(listener, MAX_FDS);
     if (fd < 0 && errno == EAGAIN)
         return handle_error(listener, "accept");
@@ -147,7 +149,7 @@ int main(int argc, char **argv)
     begin_step(argc, argv, "p:q", "[-p PORT (8080; 0: any free)] "
                "[-q (no log)]");
     int listener = highest_fd = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     page.start = time(NULL);
 
     for (;; page.rounds++, page.idle_rounds += !happened) {
@@ -158,7 +160,7 @@ int main(int argc, char **argv)
         page.count[SELECT]++;
         int n = select(nfds, &readable, &writable, NULL, NULL);
         if (n < 0 && errno == EINTR)
-            continue; /* the sets are undefined now */
+            continue; /* a signal: the sets still have all fds */
         if (n < 0)
             err(1, "select");
         for (int fd = listener; fd < nfds; fd++) {

@@ -3,19 +3,18 @@
  *
  *     make 03l    or: 03-select/steps/03l-ask-all
  *
- * Ten pipes, a hundred messages, each into one of the pipes. Look at EAGAIN:
- * the reads of a stream that had nothing. select() leaves the ready fds in the
- * set; FD_ISSET() looks there, which is no system call.
+ * Ten streams, which are pipes here, and a hundred messages, each into one of
+ * the streams. Look at EAGAIN: how many reads found nothing? select() leaves
+ * the ready fds in the set; FD_ISSET() looks there, which is no system call.
  * The notes: 内核EPOLL模型讲解, the loop with select(streams[]).
  *
  *                                               select    read   EAGAIN
  *     all streams, until EAGAIN                    100    1100     1000
- *     ...
  */
 #include "step.h"
 #include <sys/select.h>
 
-enum { STREAMS = 10, MESSAGES = 100 };
+enum { STREAMS = 10, MESSAGES = 100 }; /* a message is one byte */
 
 static int readers[STREAMS], writers[STREAMS]; /* the ends of the pipes */
 static int selects, reads, eagain_count, received;
@@ -40,8 +39,7 @@ static void wait_until_ready(fd_set *ready)
     for (int i = 0; i < STREAMS; i++)
         FD_SET(readers[i], ready);
     selects++;
-    if (select(FD_SETSIZE, ready, NULL, NULL, NULL) < 0)
-        err(1, "select");
+    check(select(FD_SETSIZE, ready, NULL, NULL, NULL), "select");
 }
 
 /* The notes: "we can only poll them all without distinction". */
@@ -73,8 +71,7 @@ static void count_calls(const char *what, void (*read_some)(const fd_set *))
 {
     selects = reads = eagain_count = received = 0;
     for (int sent = 1; sent <= MESSAGES; sent++) {
-        if (write(writers[sent * 7 % STREAMS], "x", 1) != 1)
-            err(1, "write");
+        check(write(writers[sent * 7 % STREAMS], "x", 1), "write");
         while (received < sent) {
             fd_set ready;
             wait_until_ready(&ready);
@@ -89,8 +86,8 @@ int main(int argc, char **argv)
     begin_step(argc, argv, "", "");
     for (int i = 0; i < STREAMS; i++) {
         int ends[2];
-        if (pipe(ends) < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0)
-            err(1, "pipe");
+        check(pipe(ends), "pipe");
+        fcntl(ends[0], F_SETFL, O_NONBLOCK);
         readers[i] = ends[0];
         writers[i] = ends[1];
     }

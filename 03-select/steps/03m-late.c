@@ -4,9 +4,9 @@
  *     make 03m           run it
  *     make models        draw it beside the other five, as they ran
  *
- * The task is that of 01h (make diff-01h-03m shows the model). Look at the
- * select(): it sleeps for both sockets at once. The process reads first what
- * comes first, and no call fails with EAGAIN. recv() only copies.
+ * The task is that of 01h (make diff-01h-03m shows the model); step.h explains
+ * it. Look at select(): it sleeps for both sockets at once. The process reads
+ * first what comes first, and no call fails with EAGAIN. recv() only copies.
  * The notes: I/O 多路复用.
  *
  *       35.2 ms  the request of  20 ms is answered; it waited 0.2 ms
@@ -31,7 +31,8 @@ int main(int argc, char **argv)
             FD_SET(message, &readable);
         if (more)
             FD_SET(requests, &readable);
-        if (select(requests + 1, &readable, NULL, NULL, NULL) < 0) /* sleeps */
+        /* It sleeps here. requests is the higher one of the two fds. */
+        if (select(requests + 1, &readable, NULL, NULL, NULL) < 0)
             err(1, "select");
         if (FD_ISSET(message, &readable)) {
             recv(message, text, sizeof text - 1, 0);

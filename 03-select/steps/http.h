@@ -41,8 +41,8 @@ struct client {
     char answer[ANSWER_SIZE];
 };
 
-/* What the page shows. The step sets the first four members, and start with
-   time(NULL), and counts. next_answer() counts the requests. */
+/* What the page shows. The step sets model, summary, colour and calls once,
+   and start to time(NULL). Then it counts; next_answer() counts requests. */
 struct page {
     const char *model, *summary, *colour; /* the colour as CSS has it */
     const char *calls[MAX_CALLS];         /* names; NULL ends the list */
@@ -132,7 +132,8 @@ static inline size_t empty_lines_size(const char *bytes, size_t length)
 }
 
 /* May a request begin with these bytes, of which there is at least one? A TLS
-   client begins with the byte 0x16, and no '\n' need ever follow. */
+   client (https://...) begins with the byte 0x16 and need never send a '\n':
+   the server must not wait for one. */
 static inline bool may_begin_request(const char *bytes, size_t length)
 {
     return ('!' <= bytes[0] && bytes[0] <= '~') ||
@@ -158,12 +159,13 @@ struct request {
     char *path;
     int hosts;          /* lines "Host: ..." */
     bool closes, keeps; /* the request wants the connection closed, kept */
-    bool last;          /* the server closes it */
+    bool last;          /* the server closes it after the answer */
 };
 
-/* Read the lines after the first; REST is strtok_r()'s. Returns false if a
-   line has no name, or if HTTP/1.1 has not exactly one Host. The server reads
-   no body: after a request that may have one, it closes the connection. */
+/* Read the lines after the first: "NAME: VALUE". *REST is where strtok_r()
+   continues. Returns false if a line has no name, or if an HTTP/1.1 request
+   has not exactly one Host. The server reads no body: after a request that may
+   have one, it closes the connection. */
 static inline bool read_fields(struct request *r, char **rest)
 {
     char *line, *more;
@@ -186,8 +188,10 @@ static inline bool read_fields(struct request *r, char **rest)
 }
 
 /* Read a header of SIZE bytes, as header_size() returns it, into *R. The bytes
-   are cut into strings, and r->path points to one of them. Returns the status
-   of the answer; if it is 400 or 405, only r->method is valid. */
+   are cut into strings, and r->path points to one of them. sscanf() reads
+   "METHOD PATH HTTP/1.MINOR"; its %n are where the path begins and ends, and
+   the end of all. Returns the status of the answer; if it is 400 or 405, only
+   r->method is valid. */
 static inline const char *read_request(char *header, size_t size,
                                        struct request *r)
 {

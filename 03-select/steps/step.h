@@ -1,7 +1,9 @@
 /*
- * step.h: what the steps of this lesson have in common.
+ * step.h: what the steps of this lesson have in common. A step is a small
+ * program that shows one idea.
  *
- * A step includes this file and system headers, nothing else, and begins with
+ * A step includes this file and system headers, nothing else (03k includes
+ * http.h, too). A step that is a server begins with
  *
  *     step.port = 9999;
  *     begin_step(argc, argv, "p:", "[-p PORT (9999; 0: any free)]");
@@ -30,11 +32,12 @@
 
 static struct {
     int port;                 /* -p; a step sets its default */
-    double second;            /* -s: seconds that one of the notes lasts */
+    double second;            /* -s: how long a second of the notes lasts */
     bool flag[128];           /* flag['b']: -b was given. -q: no log */
     const char *name, *usage; /* begin_step() sets them */
 } step = { .second = 0.2 };
 
+/* Functions that are in server.c, too, use these names. */
 #define LESSON step.name
 #define USAGE step.usage
 
@@ -65,7 +68,7 @@ static inline int parse_number(const char *text, int least, int most)
     return (int)n;
 }
 
-/* An option's seconds, from 0.001 to 60; "nan" and "inf" are none. */
+/* An option's seconds, from 0.001 to 60; not "nan" or "inf". */
 static inline double parse_seconds(const char *text)
 {
     char *end;
@@ -77,8 +80,8 @@ static inline double parse_seconds(const char *text)
 }
 
 /* What a step calls first. It opens fds 0 to 2 if they are closed, makes
-   stdout line buffered, and ignores SIGPIPE: send() to a reset socket fails
-   with EPIPE then. It reads the options into step: OPTIONS is for getopt(3),
+   stdout line buffered, and ignores SIGPIPE, so that send() to a reset socket
+   fails with EPIPE. It reads the options into step: OPTIONS is for getopt(3),
    TEXT is the usage without the program's name. A wrong argument ends the
    step, exit status 2. */
 static inline void begin_step(int argc, char **argv, const char *options,
@@ -101,6 +104,15 @@ static inline void begin_step(int argc, char **argv, const char *options,
     open_standard_fds();
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);
+}
+
+/* What a system call has returned. If it has failed (-1), that ends the step,
+   exit status 1: CALL stands in the error message. */
+static inline int check(long result, const char *call)
+{
+    if (result < 0)
+        err(1, "%s", call);
+    return (int)result;
 }
 
 /* -------------------------------------------------------------- clocks */
@@ -141,10 +153,11 @@ static inline void nap(double seconds)
 
 enum { BACKLOG = 4096 }; /* clients that may wait for accept() */
 
-static bool out_of_fds; /* no accept() before a client closes */
+static bool out_of_fds; /* no free fd: no accept() until a client closes */
 static int clients_open; /* clients now: accept_fd() less close_fd() */
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static inline int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -166,9 +179,10 @@ static inline int listen_on(int port)
     return listener;
 }
 
-/* Accept one client; its socket does not block. Returns its fd, or -1: the
-   client has left already, or it gets no fd below LIMIT, or accept() failed.
-   After an error it sleeps 10 ms, or the step would spin. */
+/* Accept one client; its socket does not block. Returns its fd, or -1 if the
+   client has left already, or accept() failed, or the fd is not below LIMIT
+   (then it is closed). After an error the function sleeps 10 ms, or the step
+   would spin. */
 static inline int accept_fd(int listener, int limit)
 {
     int fd = accept(listener, NULL, NULL);
@@ -188,7 +202,7 @@ static inline int accept_fd(int listener, int limit)
         return -1;
     }
     clients_open++;
-    fcntl(fd, F_SETFL, O_NONBLOCK); /* Linux does not inherit it */
+    fcntl(fd, F_SETFL, O_NONBLOCK); /* on Linux, accept() leaves it unset */
     return fd;
 }
 
@@ -201,13 +215,14 @@ static inline void close_fd(int fd, const char *why)
     out_of_fds = false;
 }
 
-/* After a call on a non-blocking socket: is it worth trying again later? */
+/* A call on a non-blocking socket failed. Is it worth a new try later? */
 static inline bool not_now(void)
 {
     return errno == EAGAIN || errno == EINTR;
 }
 
-/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
+/* a-z become A-Z. There is no "if" in it, so the compiler can change many
+   bytes at once: see lesson 01. */
 static inline void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -226,11 +241,63 @@ static inline const char *printable(char *bytes, size_t length)
     return bytes;
 }
 
+/* --------------------------------------- a TCP connection in one process
+
+   If a call in these functions fails, it ends the step, exit status 1. */
+
+/* Listen on a free port of 127.0.0.1, for a client in this process. */
+static inline int listen_here(void)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (listener < 0 ||
+        bind(listener, (struct sockaddr *)&address, sizeof address) < 0 ||
+        listen(listener, 1) < 0)
+        err(1, "socket, bind, listen");
+    return listener;
+}
+
+/* Connect to this listener. Returns the client's socket. The kernel completes
+   the connection by itself, before accept(). */
+static inline int connect_here(int listener)
+{
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd < 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+        connect(fd, (struct sockaddr *)&address, size) < 0)
+        err(1, "connect");
+    return fd;
+}
+
+/* Open a TCP connection and store its two ends. */
+static inline void connect_pair(int *ours, int *peer)
+{
+    int listener = listen_here();
+    *peer = connect_here(listener);
+    *ours = accept(listener, NULL, NULL);
+    if (*ours < 0)
+        err(1, "accept");
+    close(listener);
+}
+
+/* Close a socket and send its peer a reset, RST (SO_LINGER in socket(7)). */
+static inline void close_with_reset(int fd)
+{
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+               sizeof(struct linger));
+    close(fd);
+}
+
 /* ---------------------------------------------------- the late message
 
    The task of 01h, 02f, 02g, 03m, 05h and 07p, each in another I/O model. A
-   sender process sends a message on one socket after 300 ms, and before that,
-   on another socket, five requests, each of which takes 15 ms of work. */
+   sender process sends five requests on one socket, each of which takes 15 ms
+   of work, and after 300 ms a message on another socket. */
 
 enum {
     MESSAGE_AT = 300,                         /* ms: the message arrives */
@@ -239,10 +306,11 @@ enum {
     WORK = 15,                                /* ms of CPU for a request */
 };
 
-static int message, requests; /* sockets */
+static int message, requests; /* the sockets on which they arrive */
 static char text[100];        /* the message; empty until it is here */
 static double started;        /* now_ms() in start_sender() */
-static int answered, before;  /* requests: all, and before the message */
+static int answered;          /* requests that have been answered */
+static int before;            /* those of them before the message */
 
 /* Milliseconds since start_sender(). */
 static inline double elapsed(void)
@@ -250,6 +318,7 @@ static inline double elapsed(void)
     return now_ms() - started;
 }
 
+/* Sleep until MS milliseconds after start_sender(). */
 static inline void sleep_until(double ms)
 {
     double left = ms - elapsed();
@@ -257,8 +326,8 @@ static inline void sleep_until(double ms)
         nanosleep(&(struct timespec){ .tv_nsec = (long)(left * 1e6) }, NULL);
 }
 
-/* Start the sender. It is a process of its own and ends by itself; its end
-   does not interrupt any call here. */
+/* Start the sender, a process of its own. The step has end 0 of both socket
+   pairs, the sender has end 1. SIG_IGN: the step need not wait() for it. */
 static inline void start_sender(void)
 {
     int m[2], r[2];
@@ -287,7 +356,8 @@ static inline void start_sender(void)
     _exit(0);
 }
 
-/* Answer a request, which was sent SENT_AT ms after the start. */
+/* Do the work for a request that was sent SENT_AT ms after start_sender(), and
+   print a line. That is the answer; nothing is sent back. */
 static inline void answer_request(int sent_at)
 {
     double waited = elapsed() - sent_at;
@@ -306,7 +376,7 @@ static inline void print_message(void)
     printf("%7.1f ms  the message: \"%s\"\n", elapsed(), text);
 }
 
-/* The last line: how many requests did not have to wait? */
+/* The last line: how many requests did not wait for the message? */
 static inline void print_summary(const char *model)
 {
     printf("%s: %d requests answered, %d before the message came\n", model,

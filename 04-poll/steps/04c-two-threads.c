@@ -11,20 +11,12 @@
  * long "sleeps on".
  * The notes: (1)select简介, (2)poll简介, both on 线程安全.
  *
- *     two threads poll fd 3
- *       a byte comes: the first          it wakes: IN
- *       ... and the second               it wakes: IN
- *     a thread polls fd 7
- *       we close it                      it sleeps on
- *       the peer sends a byte            it wakes: NVAL
  *     a thread polls fd 7
  *       we close it                      it sleeps on
  *       another file gets its number     it sleeps on
  *       the old peer sends a byte        it wakes: IN
  *       it reads from that number        "other"
- *     a thread polls fd 13 and a pipe
- *       we write to the pipe             it wakes: the pipe's IN
- *       and close it: nobody polls it any more
+ *     ...
  */
 #include "step.h"
 #include <poll.h>
@@ -45,8 +37,7 @@ static void *sleep_in_poll(void *argument)
     struct poller *p = argument;
     p->stat_fd = open("/proc/thread-self/stat", O_RDONLY);
     p->started = true;
-    if (poll(p->entries, 2, -1) < 0)
-        err(1, "poll");
+    check(poll(p->entries, 2, -1), "poll");
     p->awake = true;
     return NULL;
 }
@@ -57,8 +48,8 @@ static bool is_asleep(const struct poller *p)
 {
     char stat[100] = "";
     sleep_ms(p->stat_fd < 0 ? (long)(step.second * 1000) : 1);
-    if (p->stat_fd >= 0 && pread(p->stat_fd, stat, sizeof stat - 1, 0) < 0)
-        err(1, "/proc/thread-self/stat");
+    if (p->stat_fd >= 0)
+        check(pread(p->stat_fd, stat, sizeof stat - 1, 0), "pread");
     return p->stat_fd < 0 || strstr(stat, ") S ") != NULL;
 }
 
@@ -81,10 +72,9 @@ static void print_outcome(const char *what, const struct poller *p,
 {
     for (double ms = seconds * 1000; ms > 0 && !p->awake; ms--)
         sleep_ms(1);
-    int events = p->awake ? p->entries[0].revents : 0;
     printf("  %-32s %s\n", what, !p->awake ? "it sleeps on" :
-           events & POLLNVAL ? "it wakes: NVAL" :
-           events & POLLIN ? "it wakes: IN" :
+           p->entries[0].revents & POLLNVAL ? "it wakes: NVAL" :
+           p->entries[0].revents & POLLIN ? "it wakes: IN" :
            p->entries[1].revents & POLLIN ? "it wakes: the pipe's IN" :
            "it wakes: -");
 }
@@ -135,8 +125,7 @@ static void number_is_taken(void)
     print_outcome("another file gets its number", &p, step.second);
     write_text(peer, "x");
     print_outcome("the old peer sends a byte", &p, TIMEOUT);
-    if (read(fd, bytes, sizeof bytes - 1) < 0)
-        err(1, "read");
+    check(read(fd, bytes, sizeof bytes - 1), "read");
     printf("  %-32s \"%s\"\n", "it reads from that number", bytes);
 }
 
@@ -146,8 +135,7 @@ static void wake_it_first(void)
     struct poller p;
     int pair[2], stop[2];
     open_pair(pair);
-    if (pipe(stop) < 0)
-        err(1, "pipe");
+    check(pipe(stop), "pipe");
     printf("a thread polls fd %d and a pipe\n", pair[0]);
     start(&p, pair[0], stop[0]);
     write_text(stop[1], "x");

@@ -18,6 +18,7 @@
 #include <poll.h>
 
 static int epoll_fd;
+static int in, out; /* the two ends of a pipe */
 
 /* A line: what the program did, and the call's result. */
 static void print_result(const char *what, ssize_t result)
@@ -32,11 +33,14 @@ static void print_result(const char *what, ssize_t result)
         printf("  %-36s  %zd\n", what, result);
 }
 
-/* epoll returns data with each event: an fd or a pointer, as you like. */
-static int control(int change, int fd, uint32_t events, const char *name)
+/* Call epoll_ctl() and print its result. epoll returns the data with each
+   event: an fd or a pointer, as you like; here it is a name. */
+static void control(const char *what, int change, int fd, uint32_t events)
 {
-    struct epoll_event event = { .events = events, .data.ptr = (char *)name };
-    return epoll_ctl(epoll_fd, change, fd, &event);
+    struct epoll_event event = {
+        .events = events, .data.ptr = fd == in ? "read" : "write",
+    };
+    print_result(what, epoll_ctl(epoll_fd, change, fd, &event));
 }
 
 static const char *event_names(uint32_t events)
@@ -54,9 +58,7 @@ static const char *event_names(uint32_t events)
 static void print_ready(const char *what)
 {
     struct epoll_event ready[4];
-    int n = epoll_wait(epoll_fd, ready, 4, 0);
-    if (n < 0)
-        err(1, "epoll_wait");
+    int n = check(epoll_wait(epoll_fd, ready, 4, 0), "epoll_wait");
     printf("  %-36s  %d ready", what, n);
     for (int i = 0; i < n; i++)
         printf(": %s: %s", (char *)ready[i].data.ptr,
@@ -64,67 +66,54 @@ static void print_ready(const char *what)
     puts("");
 }
 
-static void seven_steps(int in, int out)
+static void seven_steps(void)
 {
     char byte;
     puts("The seven steps, on the two ends of a pipe");
     epoll_fd = open_epoll();
     print_result("1 epoll_create1(): this is its fd", epoll_fd);
-    print_result("2 ADD the reading end, IN",
-                 control(EPOLL_CTL_ADD, in, EPOLLIN, "read"));
+    control("2 ADD the reading end, IN", EPOLL_CTL_ADD, in, EPOLLIN);
     print_ready("3 wait");
     print_result("  write() a byte", write(out, "x", 1));
     print_result("  poll() epoll's fd: it is readable",
                  poll(&(struct pollfd){ epoll_fd, POLLIN, 0 }, 1, 0));
     print_ready("3 wait");
     print_result("4 read() it", read(in, &byte, 1));
-    print_result("5 ADD the other end, nothing",
-                 control(EPOLL_CTL_ADD, out, 0, "write"));
+    control("5 ADD the other end, nothing", EPOLL_CTL_ADD, out, 0);
     print_ready("6 wait");
-    print_result("5 MOD it, OUT",
-                 control(EPOLL_CTL_MOD, out, EPOLLOUT, "write"));
+    control("5 MOD it, OUT", EPOLL_CTL_MOD, out, EPOLLOUT);
     print_ready("6 wait");
-    print_result("5 DEL it, OUT: never mind the OUT",
-                 control(EPOLL_CTL_DEL, out, EPOLLOUT, "write"));
+    control("5 DEL it, OUT: never mind the OUT", EPOLL_CTL_DEL, out, EPOLLOUT);
     print_ready("6 wait");
     print_result("  write(): DEL has closed nothing", write(out, "x", 1));
     print_result("7 close() epoll's fd", close(epoll_fd));
 }
 
-static void refusals(int in, int out)
+static void refusals(void)
 {
-    int file = open("/proc/self/exe", O_RDONLY);
-    if (file < 0)
-        err(1, "open /proc/self/exe");
+    int file = check(open("/proc/self/exe", O_RDONLY), "/proc/self/exe");
     epoll_fd = open_epoll();
     puts("\nWhat it refuses");
-    print_result("ADD the reading end",
-                 control(EPOLL_CTL_ADD, in, EPOLLIN, "read"));
-    print_result("ADD it again", control(EPOLL_CTL_ADD, in, EPOLLIN, "read"));
-    print_result("MOD one that is not in the list",
-                 control(EPOLL_CTL_MOD, out, 0, ""));
-    print_result("DEL one that is not in the list",
-                 control(EPOLL_CTL_DEL, out, 0, ""));
-    print_result("ADD a regular file",
-                 control(EPOLL_CTL_ADD, file, EPOLLIN, "file"));
+    control("ADD the reading end", EPOLL_CTL_ADD, in, EPOLLIN);
+    control("ADD it again", EPOLL_CTL_ADD, in, EPOLLIN);
+    control("MOD one that is not in the list", EPOLL_CTL_MOD, out, 0);
+    control("DEL one that is not in the list", EPOLL_CTL_DEL, out, 0);
+    control("ADD a regular file", EPOLL_CTL_ADD, file, EPOLLIN);
     close(file);
-    print_result("ADD a closed fd",
-                 control(EPOLL_CTL_ADD, file, EPOLLIN, "file"));
-    print_result("ADD epoll's own fd",
-                 control(EPOLL_CTL_ADD, epoll_fd, EPOLLIN, "own"));
+    control("ADD a closed fd", EPOLL_CTL_ADD, file, EPOLLIN);
+    control("ADD epoll's own fd", EPOLL_CTL_ADD, epoll_fd, EPOLLIN);
     print_result("epoll_create(0), the older call", epoll_create(0));
 }
 
 /* close() removes the fd from the list only if no dup of it is open. */
-static void closed_but_open(int in)
+static void closed_but_open(void)
 {
     puts("\nThe list has the open file, and the fd that it had at ADD");
     int copy = dup(in);
     print_result("close() it; a dup of it is open", close(in));
     print_ready("wait");
-    print_result("DEL it, by its number", control(EPOLL_CTL_DEL, in, 0, ""));
-    print_result("DEL it, by the dup's number",
-                 control(EPOLL_CTL_DEL, copy, 0, ""));
+    control("DEL it, by its number", EPOLL_CTL_DEL, in, 0);
+    control("DEL it, by the dup's number", EPOLL_CTL_DEL, copy, 0);
     print_result("close() the dup", close(copy));
     print_ready("wait");
 }
@@ -137,13 +126,10 @@ static void print_events(const char *what, int fd)
     sleep_ms(10); /* bytes and a RST need a moment to arrive */
     printf("  %-36s", what);
     for (int i = 0; i < 2; i++) {
-        struct epoll_event event;
-        int fresh = open_epoll();
-        if (!watch_fd(fresh, EPOLL_CTL_ADD, fd, i == 0 ? all : EPOLLHUP))
-            err(1, "epoll_ctl");
-        bool ready = epoll_wait(fresh, &event, 1, 0) == 1;
-        printf(i == 0 ? "  %-22s" : "  %s\n",
-               event_names(ready ? event.events : 0));
+        struct epoll_event event = { 0 };
+        int fresh = open_epoll_for(fd, i == 0 ? all : EPOLLHUP);
+        check(epoll_wait(fresh, &event, 1, 0), "epoll_wait");
+        printf(i == 0 ? "  %-22s" : "  %s\n", event_names(event.events));
         close(fresh);
     }
 }
@@ -184,10 +170,11 @@ int main(int argc, char **argv)
 {
     int ends[2];
     begin_step(argc, argv, "", "(no options)");
-    if (pipe(ends) < 0)
-        err(1, "pipe");
-    seven_steps(ends[0], ends[1]);
-    refusals(ends[0], ends[1]);
-    closed_but_open(ends[0]);
+    check(pipe(ends), "pipe");
+    in = ends[0];
+    out = ends[1];
+    seven_steps();
+    refusals();
+    closed_but_open();
     events_of_a_socket();
 }

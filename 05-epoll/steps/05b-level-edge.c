@@ -22,22 +22,10 @@ enum { MESSAGES = 100, SIZE = 10 /* bytes in a message */ };
 static int in, out;           /* the pipe's ends */
 static int level[2], edge[2]; /* four epolls: [0] watches in, [1] out */
 
-/* A new epoll that watches this fd. */
-static int epoll_of(int fd, uint32_t events)
-{
-    int epoll_fd = open_epoll();
-    if (!watch_fd(epoll_fd, EPOLL_CTL_ADD, fd, events))
-        err(1, "epoll_ctl");
-    return epoll_fd;
-}
-
 static bool is_ready(int epoll_fd)
 {
     struct epoll_event event;
-    int n = epoll_wait(epoll_fd, &event, 1, 0);
-    if (n < 0)
-        err(1, "epoll_wait");
-    return n > 0;
+    return check(epoll_wait(epoll_fd, &event, 1, 0), "epoll_wait") > 0;
 }
 
 /* Ask each of the four epolls once. */
@@ -130,16 +118,15 @@ int main(int argc, char **argv)
 {
     int ends[2];
     begin_step(argc, argv, "", "(no options)");
-    if (pipe(ends) < 0)
-        err(1, "pipe");
+    check(pipe(ends), "pipe");
     in = ends[0];
     out = ends[1];
     fcntl(in, F_SETFL, O_NONBLOCK);
     fcntl(out, F_SETFL, O_NONBLOCK);
-    level[0] = epoll_of(in, EPOLLIN);
-    edge[0] = epoll_of(in, EPOLLIN | EPOLLET);
-    level[1] = epoll_of(out, EPOLLOUT);
-    edge[1] = epoll_of(out, EPOLLOUT | EPOLLET);
+    level[0] = open_epoll_for(in, EPOLLIN);
+    edge[0] = open_epoll_for(in, EPOLLIN | EPOLLET);
+    level[1] = open_epoll_for(out, EPOLLOUT);
+    edge[1] = open_epoll_for(out, EPOLLOUT | EPOLLET);
     four_events();
 
     printf("\n%d messages of %2d bytes%21s%7s%9s\n", MESSAGES, SIZE,

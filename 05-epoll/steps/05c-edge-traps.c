@@ -72,9 +72,7 @@ int main(int argc, char **argv)
     int listener = listen_on(step.port);
     bool accept_pending = false; /* there may be clients in the backlog */
     fcntl(listener, F_SETFL, O_NONBLOCK); /* the last accept() finds nothing */
-    epoll_fd = open_epoll();
-    if (!watch_fd(epoll_fd, EPOLL_CTL_ADD, listener, EPOLLIN | EPOLLET))
-        err(1, "epoll_ctl");
+    epoll_fd = open_epoll_for(listener, EPOLLIN | EPOLLET);
 
     for (;;) {
         struct epoll_event ready[BATCH];

@@ -28,7 +28,8 @@ enum {
 
 enum { ACCEPT, RECV, SEND, CLOSE, EPOLL_CTL, EPOLL_WAIT }; /* in page.count */
 
-enum turn { PROGRESS, WOULD_BLOCK, GONE }; /* the result of a turn */
+/* A turn is what the server does for one client in one round. Its result: */
+enum turn { PROGRESS, WOULD_BLOCK, GONE };
 
 static struct client clients[MAX_FDS]; /* by fd */
 static int epoll_fd;
@@ -41,8 +42,9 @@ static struct page page = {
     .calls = { "accept", "recv", "send", "close", "epoll_ctl", "epoll_wait" },
 };
 
-/* A call for this client failed, and errno says why: not now, once more, or
-   the client is gone. An error never concerns the other clients. */
+/* A call for this client failed, and errno says why. EAGAIN: it would block.
+   EINTR: a signal interrupted it; the server will call it again. Any other
+   error: this client is gone, and the other clients are not concerned. */
 static enum turn handle_error(int fd, const char *call)
 {
     page.eagain_count += errno == EAGAIN;
@@ -66,7 +68,7 @@ static bool watch(int fd, int change)
 static enum turn accept_client(int listener)
 {
     page.count[ACCEPT]++;
-    errno = 0;
+    errno = 0; /* accept_fd() may return -1 without an error */
     int fd = accept_fd(listener, MAX_FDS);
     if (fd < 0 && errno == EAGAIN)
         return handle_error(listener, "accept");

@@ -60,10 +60,8 @@ int main(int argc, char **argv)
     begin_step(argc, argv, "p:s:", "[-p PORT (6666; 0: any free)] "
                "[-s SECONDS (0.2)]");
     int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
-    epoll_fd = open_epoll();
-    if (!watch_fd(epoll_fd, EPOLL_CTL_ADD, listener, EPOLLIN))
-        err(1, "epoll_ctl");
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
+    epoll_fd = open_epoll_for(listener, EPOLLIN);
 
     bool printed = false; /* then sleep until the next event */
     for (;;) {

@@ -14,7 +14,6 @@
  *
  *     Threads woken, of 2                   a byte     another        MOD
  *     both use one epoll
- *       level                                    2          2          2
  *       edge                                     1          2          2
  *       ONESHOT                                  1          1          2
  */
@@ -112,8 +111,7 @@ static void end_threads(bool shared)
 static void print_row(const char *mode, bool shared, uint32_t events)
 {
     int ends[2];
-    if (pipe(ends) < 0)
-        err(1, "pipe");
+    check(pipe(ends), "pipe");
     events |= EPOLLIN;
     start_threads(shared);
     for (int i = 0; i < (shared ? 1 : THREADS); i++)
@@ -122,8 +120,7 @@ static void print_row(const char *mode, bool shared, uint32_t events)
 
     printf("  %-31s", mode);
     for (int i = 0; i < 2; i++) {
-        if (write(ends[1], "x", 1) != 1)
-            err(1, "write");
+        check(write(ends[1], "x", 1), "write");
         printf("%11d", wait_and_count());
     }
     if (watch_fd(workers[0].epoll_fd, EPOLL_CTL_MOD, ends[0], events))
@@ -139,8 +136,7 @@ static void print_row(const char *mode, bool shared, uint32_t events)
 int main(int argc, char **argv)
 {
     begin_step(argc, argv, "", "(no options)");
-    if (access("/proc/self/task", R_OK) < 0)
-        err(1, "/proc/self/task, which shows the threads that sleep");
+    check(access("/proc/self/task", R_OK), "/proc/self/task");
     printf("%-33s%11s%11s%11s\n", "Threads woken, of 2", "a byte", "another",
            "MOD");
     puts("both use one epoll");

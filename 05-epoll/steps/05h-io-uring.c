@@ -11,7 +11,6 @@
  * another order; one of them fails. Where io_uring is forbidden: exit 77.
  * The notes: 四 .Asynchronous I/O(异步IO). No signal comes: a queue is filled.
  *
- *      300.2 ms  the message: "hello"
  *     io_uring: 5 requests answered, 5 before the message came
  *
  *                                    submissions    completions
@@ -159,8 +158,7 @@ static void two_queues(void)
     puts("                               submissions    completions\n"
          "                                head  tail     head  tail");
     for (unsigned i = 0; i < 3; i++) {
-        if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair[i]) < 0)
-            err(1, "socketpair");
+        check(socketpair(AF_UNIX, SOCK_STREAM, 0, pair[i]), "socketpair");
         enqueue_recv(pair[i][0], bytes[i], 9, i);
     }
     enqueue_recv(-1, bytes[3], 9, 3);
@@ -171,8 +169,7 @@ static void two_queues(void)
         send(pair[i % 3][1], name[i % 3], strlen(name[i % 3]), 0);
         print_queues(name[i % 3], " sends");
     }
-    if (stat("/proc/self/task", &tasks) < 0)
-        err(1, "/proc/self/task");
+    check(stat("/proc/self/task", &tasks), "/proc/self/task");
     for (int i = 0; i < 4; i++) {
         unsigned which;
         int n = dequeue(&which);
@@ -186,10 +183,7 @@ static void two_queues(void)
 
 int main(int argc, char **argv)
 {
-    begin_step(1, argv, "", "[PART (1 or 2; both)]"); /* no options */
-    int part = argc > 1 ? parse_number(argv[1], 1, 2) : 0;
-    if (argc > 2)
-        errx(2, "unexpected argument '%s'\n%s", argv[2], USAGE);
+    int part = begin_parts(argc, argv);
     if (part != 2)
         late_message();
     if (part == 0)

@@ -35,11 +35,12 @@
 
 static struct {
     int port;                 /* -p; a step sets its default */
-    double second;            /* -s: seconds that one of the notes lasts */
+    double second;            /* -s: how long a second of the notes lasts */
     bool flag[128];           /* flag['b']: -b was given. -q: no log */
     const char *name, *usage; /* begin_step() sets them */
 } step = { .second = 0.2 };
 
+/* Functions that are in server.c, too, use these names. */
 #define LESSON step.name
 #define USAGE step.usage
 
@@ -70,7 +71,7 @@ static inline int parse_number(const char *text, int least, int most)
     return (int)n;
 }
 
-/* An option's seconds, from 0.001 to 60; "nan" and "inf" are none. */
+/* An option's seconds, from 0.001 to 60; not "nan" or "inf". */
 static inline double parse_seconds(const char *text)
 {
     char *end;
@@ -82,8 +83,8 @@ static inline double parse_seconds(const char *text)
 }
 
 /* What a step calls first. It opens fds 0 to 2 if they are closed, makes
-   stdout line buffered, and ignores SIGPIPE: send() to a reset socket fails
-   with EPIPE then. It reads the options into step: OPTIONS is for getopt(3),
+   stdout line buffered, and ignores SIGPIPE, so that send() to a reset socket
+   fails with EPIPE. It reads the options into step: OPTIONS is for getopt(3),
    TEXT is the usage without the program's name. A wrong argument ends the
    step, exit status 2. */
 static inline void begin_step(int argc, char **argv, const char *options,
@@ -108,6 +109,25 @@ static inline void begin_step(int argc, char **argv, const char *options,
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* What a step in two parts calls first. Returns the part to run, 1 or 2, or 0:
+   both. It has no options. */
+static inline int begin_parts(int argc, char **argv)
+{
+    begin_step(1, argv, "", "[PART (1 or 2; both)]");
+    if (argc > 2)
+        errx(2, "unexpected argument '%s'\n%s", argv[2], USAGE);
+    return argc > 1 ? parse_number(argv[1], 1, 2) : 0;
+}
+
+/* What a system call has returned. If it has failed (-1), that ends the step,
+   exit status 1: CALL stands in the error message. */
+static inline int check(long result, const char *call)
+{
+    if (result < 0)
+        err(1, "%s", call);
+    return (int)result;
+}
+
 /* -------------------------------------------------------------- clocks */
 
 /* usleep() is not in POSIX any more. */
@@ -129,10 +149,7 @@ static inline double now_ms(void)
 /* Create an epoll; return its fd. A failure ends the step, exit status 1. */
 static inline int open_epoll(void)
 {
-    int epoll_fd = epoll_create1(0);
-    if (epoll_fd < 0)
-        err(1, "epoll_create1");
-    return epoll_fd;
+    return check(epoll_create1(0), "epoll_create1");
 }
 
 /* Register the events to wait for. CHANGE is EPOLL_CTL_ADD or EPOLL_CTL_MOD.
@@ -142,6 +159,16 @@ static inline bool watch_fd(int epoll_fd, int change, int fd, uint32_t events)
 {
     struct epoll_event event = { .events = events, .data.fd = fd };
     return epoll_ctl(epoll_fd, change, fd, &event) == 0;
+}
+
+/* Create an epoll that watches this fd; return the epoll's fd. A failure ends
+   the step. */
+static inline int open_epoll_for(int fd, uint32_t events)
+{
+    int epoll_fd = open_epoll();
+    if (!watch_fd(epoll_fd, EPOLL_CTL_ADD, fd, events))
+        err(1, "epoll_ctl");
+    return epoll_fd;
 }
 
 /* --------------------------------------- a TCP connection in one process
@@ -200,10 +227,11 @@ static inline void close_with_reset(int fd)
 
 enum { BACKLOG = 4096 }; /* clients that may wait for accept() */
 
-static bool out_of_fds; /* no accept() before a client closes */
+static bool out_of_fds; /* no free fd: no accept() until a client closes */
 static int clients_open; /* clients now: accept_fd() less close_fd() */
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static inline int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -225,9 +253,10 @@ static inline int listen_on(int port)
     return listener;
 }
 
-/* Accept one client; its socket does not block. Returns its fd, or -1: the
-   client has left already, or it gets no fd below LIMIT, or accept() failed.
-   After an error it sleeps 10 ms, or the step would spin. */
+/* Accept one client; its socket does not block. Returns its fd, or -1 if the
+   client has left already, or accept() failed, or the fd is not below LIMIT
+   (then it is closed). After an error the function sleeps 10 ms, or the step
+   would spin. */
 static inline int accept_fd(int listener, int limit)
 {
     int fd = accept(listener, NULL, NULL);
@@ -247,7 +276,7 @@ static inline int accept_fd(int listener, int limit)
         return -1;
     }
     clients_open++;
-    fcntl(fd, F_SETFL, O_NONBLOCK); /* Linux does not inherit it */
+    fcntl(fd, F_SETFL, O_NONBLOCK); /* on Linux, accept() leaves it unset */
     return fd;
 }
 
@@ -260,13 +289,14 @@ static inline void close_fd(int fd, const char *why)
     out_of_fds = false;
 }
 
-/* After a call on a non-blocking socket: is it worth trying again later? */
+/* A call on a non-blocking socket failed. Is it worth a new try later? */
 static inline bool not_now(void)
 {
     return errno == EAGAIN || errno == EINTR;
 }
 
-/* a-z become A-Z. Written for the compiler's vectors: see lesson 01. */
+/* a-z become A-Z. There is no "if" in it, so the compiler can change many
+   bytes at once: see lesson 01. */
 static inline void upper(char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -276,8 +306,8 @@ static inline void upper(char *bytes, size_t length)
 /* ---------------------------------------------------- the late message
 
    The task of 01h, 02f, 02g, 03m, 05h and 07p, each in another I/O model. A
-   sender process sends a message on one socket after 300 ms, and before that,
-   on another socket, five requests, each of which takes 15 ms of work. */
+   sender process sends five requests on one socket, each of which takes 15 ms
+   of work, and after 300 ms a message on another socket. */
 
 enum {
     MESSAGE_AT = 300,                         /* ms: the message arrives */
@@ -286,10 +316,11 @@ enum {
     WORK = 15,                                /* ms of CPU for a request */
 };
 
-static int message, requests; /* sockets */
+static int message, requests; /* the sockets on which they arrive */
 static char text[100];        /* the message; empty until it is here */
 static double started;        /* now_ms() in start_sender() */
-static int answered, before;  /* requests: all, and before the message */
+static int answered;          /* requests that have been answered */
+static int before;            /* those of them before the message */
 
 /* Milliseconds since start_sender(). */
 static inline double elapsed(void)
@@ -297,6 +328,7 @@ static inline double elapsed(void)
     return now_ms() - started;
 }
 
+/* Sleep until MS milliseconds after start_sender(). */
 static inline void sleep_until(double ms)
 {
     double left = ms - elapsed();
@@ -304,8 +336,8 @@ static inline void sleep_until(double ms)
         nanosleep(&(struct timespec){ .tv_nsec = (long)(left * 1e6) }, NULL);
 }
 
-/* Start the sender. It is a process of its own and ends by itself; its end
-   does not interrupt any call here. */
+/* Start the sender, a process of its own. The step has end 0 of both socket
+   pairs, the sender has end 1. SIG_IGN: the step need not wait() for it. */
 static inline void start_sender(void)
 {
     int m[2], r[2];
@@ -334,7 +366,8 @@ static inline void start_sender(void)
     _exit(0);
 }
 
-/* Answer a request, which was sent SENT_AT ms after the start. */
+/* Do the work for a request that was sent SENT_AT ms after start_sender(), and
+   print a line. That is the answer; nothing is sent back. */
 static inline void answer_request(int sent_at)
 {
     double waited = elapsed() - sent_at;
@@ -353,7 +386,7 @@ static inline void print_message(void)
     printf("%7.1f ms  the message: \"%s\"\n", elapsed(), text);
 }
 
-/* The last line: how many requests did not have to wait? */
+/* The last line: how many requests did not wait for the message? */
 static inline void print_summary(const char *model)
 {
     printf("%s: %d requests answered, %d before the message came\n", model,

@@ -8,12 +8,18 @@
 #include <string.h>
 
 #include "accounts.h"
+#include "deadline.h"
+
+enum {
+    SLOTS = 256, /* names with the same slot wait for each other */
+};
 
 static struct account {
     const char *name, *password;
 } accounts[MAX_ACCOUNTS];
 
 static int count;
+static int64_t closed_until[SLOTS]; /* ms, as now_ms() */
 
 bool accounts_add(char *text)
 {
@@ -46,6 +52,14 @@ static bool is_password(const char *given, const char *right)
     return difference == 0;
 }
 
+bool accounts_has(const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(accounts[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 bool accounts_match(const char *name, const char *password)
 {
     for (int i = 0; i < count; i++)
@@ -53,4 +67,24 @@ bool accounts_match(const char *name, const char *password)
             is_password(password, accounts[i].password))
             return true;
     return false;
+}
+
+/* The slot of a name, by the hash function FNV-1a. */
+static int64_t *slot(const char *name)
+{
+    uint32_t hash = 2166136261;
+    for (int i = 0; i < NAME_SIZE - 1 && name[i] != '\0'; i++)
+        hash = (hash ^ (unsigned char)name[i]) * 16777619;
+    return &closed_until[hash % SLOTS];
+}
+
+void accounts_close(const char *name)
+{
+    *slot(name) = now_ms() + ACCOUNTS_TIME;
+}
+
+int64_t accounts_wait(const char *name)
+{
+    int64_t left = *slot(name) - now_ms();
+    return left > 0 ? left : 0;
 }

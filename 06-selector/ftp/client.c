@@ -12,30 +12,27 @@
  * On a terminal it draws a progress bar. Exit status: 0 done, 1 an error,
  * 2 wrong usage.
  *
- * Look at transfer(): FTP uses two connections, one for commands and replies,
- * and one for each file or list. The transfer is complete only if the data
- * connection has ended and the reply says so. The client blocks in recv() and
- * send(), as the client of lesson 01: it has one server only.
+ * Look at get(): FTP uses two connections, one for commands and replies (in
+ * control.c), and one for each file or list. The transfer is complete only if
+ * the data connection has ended and the reply says so. The client blocks in
+ * recv() and send(), as the client of lesson 01: it has one server only.
  */
-#include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "control.h"
 #include "progress.h"
+#include "text.h"
 
 #define LESSON "06-selector/ftp"
 #define USAGE "usage: " LESSON "/client [-p PORT (2121)] " \
@@ -45,12 +42,10 @@
 enum {
     DEFAULT_PORT = 2121,
     CHUNK = 64 * 1024, /* bytes moved at once */
-    LINE_SIZE = 4096,  /* bytes of a command, or of a line of a reply */
-    TIMEOUT = 60,      /* seconds to wait for the server */
+    PATH_SIZE = 4096,  /* bytes of a file's name */
 };
 
-static int control;            /* the connection for commands and replies */
-static char answer[LINE_SIZE]; /* the last line of the last reply */
+static char part[PATH_SIZE]; /* the incomplete file of a get; "": none */
 
 /* A program may be started with fd 0, 1 or 2 closed. The next socket would get
    that number, and the log would go into it: open /dev/null there first. */
@@ -62,162 +57,12 @@ static void open_standard_fds(void)
     close(fd);
 }
 
-/* ----------------------------------------------------- control connection */
-
-/* A signal has interrupted connect(). The kernel connects all the same: wait
-   until the socket is writable, then SO_ERROR has the result (UNP 5.9). */
-static bool finish_connect(int fd)
-{
-    struct pollfd writable = { .fd = fd, .events = POLLOUT };
-    while (poll(&writable, 1, -1) < 0 && errno == EINTR)
-        continue;
-    getsockopt(fd, SOL_SOCKET, SO_ERROR, &errno, &(socklen_t){ sizeof errno });
-    return errno == 0;
-}
-
-/* A socket with a timeout: SIGSTOP and SIGCONT interrupt its calls (EINTR),
-   even if there is no signal handler (signal(7)). */
-static int connect_to(int port)
-{
-    struct sockaddr_in server = {
-        .sin_family = AF_INET,
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-        .sin_port = htons((uint16_t)port),
-    };
-    struct timeval timeout = { .tv_sec = TIMEOUT };
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (fd < 0)
-        err(1, "socket");
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-    if (connect(fd, (struct sockaddr *)&server, sizeof server) < 0 &&
-        !(errno == EINTR && finish_connect(fd)))
-        errx(1, "connect to 127.0.0.1:%d: %s; start " LESSON "/server, "
-             "or give another server's port with -p", port, strerror(errno));
-    return fd;
-}
-
-static _Noreturn void end_of_server(ssize_t result)
-{
-    if (result < 0 && errno == EAGAIN)
-        errx(1, "the server has not replied for %d seconds", TIMEOUT);
-    errx(1, "the server has closed the connection: %s",
-         result == 0 ? "end of file" : strerror(errno));
-}
-
-/* Read a line of a reply into answer, without its CR LF. */
-static void read_line(void)
-{
-    static char bytes[LINE_SIZE]; /* received, and not returned yet */
-    static size_t size;
-    char *end;
-    while ((end = memchr(bytes, '\n', size)) == NULL) {
-        if (size == sizeof bytes)
-            errx(1, "this is not FTP: a line of %zu bytes", size);
-        ssize_t n = recv(control, bytes + size, sizeof bytes - size, 0);
-        if (n == 0 || (n < 0 && errno != EINTR))
-            end_of_server(n);
-        size += n > 0 ? (size_t)n : 0;
-    }
-    size_t length = (size_t)(end - bytes);
-    memcpy(answer, bytes, length);
-    answer[length] = '\0';
-    answer[strcspn(answer, "\r")] = '\0';
-    size -= length + 1;
-    memmove(bytes, end + 1, size);
-}
-
-/* Read a reply: "250-" begins one of several lines, "250 " is the last line.
-   Returns its code. */
-static int read_reply(void)
-{
-    int code = 0;
-    for (;;) {
-        read_line();
-        bool has_code = strspn(answer, "0123456789") == 3;
-        if (code == 0 && has_code)
-            code = atoi(answer);
-        if (code == 0)
-            errx(1, "this is not FTP: %s", answer);
-        if (has_code && atoi(answer) == code && answer[3] != '-')
-            return code;
-    }
-}
-
-/* Send a command, read its reply. Returns the code. */
-static __attribute__((format(printf, 1, 2))) int command(const char *format,
-                                                         ...)
-{
-    char line[LINE_SIZE];
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vsnprintf(line, sizeof line - 2, format, arguments);
-    va_end(arguments);
-    if (n < 0 || (size_t)n >= sizeof line - 2 || strpbrk(line, "\r\n") != NULL)
-        errx(1, "not a file name for FTP: %s", line);
-    memcpy(line + n, "\r\n", 2);
-    for (size_t sent = 0, length = (size_t)n + 2; sent < length; ) {
-        ssize_t more = send(control, line + sent, length - sent, 0);
-        if (more < 0 && errno != EINTR)
-            end_of_server(more);
-        sent += more > 0 ? (size_t)more : 0;
-    }
-    return read_reply();
-}
-
-static _Noreturn void refused(const char *what)
-{
-    errx(1, "%s: the server says: %s", what, answer);
-}
-
-/* account: NAME:PASSWORD */
-static void log_in(int port, const char *account)
-{
-    int name = (int)strcspn(account, ":");
-    control = connect_to(port);
-    if (read_reply() != 220)
-        refused("connect");
-    int code = command("USER %.*s", name, account);
-    if (code == 331)
-        code = command("PASS %s", account[name] == ':' ? account + name + 1 :
-                                                         "");
-    if (code != 230)
-        refused("log in (-u NAME:PASSWORD)");
-    if (command("TYPE I") != 200)
-        refused("TYPE I");
-}
-
-/* Open a data connection by EPSV; an old server knows only PASV. The address
-   in that reply is not needed: it is the server's. */
-static int open_data(void)
-{
-    int port, high, low;
-    const char *from;
-    if (command("EPSV") == 229 && (from = strchr(answer, '(')) != NULL &&
-        sscanf(from, "(|||%d|)", &port) == 1)
-        return connect_to(port);
-    if (command("PASV") == 227 && (from = strchr(answer, '(')) != NULL &&
-        sscanf(from, "(%*d,%*d,%*d,%*d,%d,%d)", &high, &low) == 2)
-        return connect_to(high * 256 + low);
-    refused("open a data connection");
-}
+/* -------------------------------------------------------------- transfers */
 
 /* The number in the reply to SIZE or MDTM; -1: the server has none. */
 static long long file_fact(const char *name, const char *file)
 {
-    return command("%s %s", name, file) == 213 ? atoll(answer + 4) : -1;
-}
-
-/* -------------------------------------------------------------- transfers */
-
-/* Remove each CR: the lines of a list end with CR LF. Returns the length. */
-static ssize_t remove_cr(char *bytes, ssize_t length)
-{
-    ssize_t left = 0;
-    for (ssize_t i = 0; i < length; i++)
-        if (bytes[i] != '\r')
-            bytes[left++] = bytes[i];
-    return left;
+    return control_command("%s %s", name, file) == 213 ? control_number() : -1;
 }
 
 static bool write_all(int fd, const char *bytes, ssize_t length)
@@ -232,121 +77,272 @@ static bool write_all(int fd, const char *bytes, ssize_t length)
     return true;
 }
 
-/* Copy all bytes from one fd to the other. One of them is data. If data fails,
-   return false, see errno: the reply says more. If the file fails, exit. */
-static bool copy(int from, int to, int data)
+/* As read(2), without EINTR. */
+static ssize_t read_chunk(int fd, char *bytes, size_t room)
+{
+    ssize_t n;
+    while ((n = read(fd, bytes, room)) < 0 && errno == EINTR)
+        continue;
+    return n;
+}
+
+/* Copy from data to a file, until the end. False: data failed, see errno; the
+   reply says more. If the file fails, or there are more bytes than size (-1:
+   unknown), exit: then the part must not look like the beginning of the
+   file. */
+static bool receive_file(int data, int file, const char *name, long long size)
 {
     static char bytes[CHUNK];
     ssize_t n;
-    while ((n = read(from, bytes, sizeof bytes)) != 0) {
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && from != data)
-            err(1, "read");
-        if (n < 0)
-            return false;
-        if (to == STDOUT_FILENO)
-            n = remove_cr(bytes, n);
-        if (!write_all(to, bytes, n)) {
-            if (to != data)
-                err(1, "write");
-            return false;
+    while ((n = read_chunk(data, bytes, sizeof bytes)) > 0) {
+        if (!write_all(file, bytes, n))
+            err(1, "write");
+        progress_add(n);
+        if (size >= 0 && progress_bytes() > size) {
+            (void)!ftruncate(file, 0);
+            errx(1, "%s: more than %lld bytes, which is the SIZE that the "
+                 "server has told", text_printable(name), size);
         }
+    }
+    return n == 0;
+}
+
+/* Copy from a file to data. Returns as receive_file(). */
+static bool send_file(int file, int data)
+{
+    static char bytes[CHUNK];
+    ssize_t n;
+    while ((n = read_chunk(file, bytes, sizeof bytes)) > 0) {
+        if (!write_all(data, bytes, n))
+            return false;
         progress_add(n);
     }
+    if (n < 0)
+        err(1, "read");
     return true;
 }
 
-/* Run a command that moves a file or a list. Its first reply is 150, then the
-   bytes move, then its second reply is 226. file: the local fd. from: begin at
-   this byte. */
-static void transfer(const char *verb, const char *name, int file,
-                     long long from)
+/* Print complete lines, without their CR, and without control characters.
+   Returns how many bytes that were. Lines of a list end with CR LF. */
+static size_t print_lines(const char *bytes, size_t size)
 {
-    bool uploads = strcmp(verb, "STOR") == 0;
-    int data = open_data();
-    if (from > 0 && command("REST %lld", from) != 350)
-        refused("REST");
-    int code = command(*name == '\0' ? "%s" : "%s %s", verb, name);
+    static char shown[4 * CHUNK + 1];
+    const char *end;
+    size_t from = 0;
+    while ((end = memchr(bytes + from, '\n', size - from)) != NULL) {
+        size_t length = (size_t)(end - bytes) - from;
+        bool has_cr = length > 0 && end[-1] == '\r';
+        text_escape(shown, sizeof shown, bytes + from, length - has_cr);
+        if (printf("%s\n", shown) < 0)
+            err(1, "write");
+        from += length + 1;
+    }
+    return from;
+}
+
+/* Print a list, until the end. Returns as receive_file(). */
+static bool receive_list(int data)
+{
+    static char bytes[CHUNK];
+    size_t size = 0;
+    ssize_t n;
+    while ((n = read_chunk(data, bytes + size, sizeof bytes - 1 - size)) > 0) {
+        size += (size_t)n;
+        if (size == sizeof bytes - 1) /* one more, for a line without end */
+            bytes[size++] = '\n';
+        size_t printed = print_lines(bytes, size);
+        size -= printed;
+        memmove(bytes, bytes + printed, size);
+    }
+    if (size > 0) { /* the last line has no end */
+        bytes[size++] = '\n';
+        print_lines(bytes, size);
+    }
+    if (fflush(stdout) != 0)
+        err(1, "write");
+    return n == 0;
+}
+
+/* Send a command that moves a file or a list. Its first reply is 150; some
+   servers send a 200 before it. */
+static void begin_transfer(const char *verb, const char *name)
+{
+    int code = control_command(*name == '\0' ? "%s" : "%s %s", verb, name);
+    if (code == 200)
+        code = control_reply();
     if (code / 100 != 1)
-        refused(name);
-    bool complete = uploads ? copy(file, data, data) : copy(data, file, data);
+        control_refused(name);
+}
+
+/* Its bytes have moved: for the server this is the end of the file. Its second
+   reply is 226. */
+static void end_transfer(int data, const char *name, bool complete)
+{
     int reason = errno;
-    close(data); /* for the server this is the end of the file */
-    code = read_reply();
+    close(data);
+    int code = control_reply();
     progress_end();
     if (code / 100 != 2)
-        refused(name);
+        control_refused(name);
     if (!complete)
-        errx(1, "%s: data connection: %s", name, strerror(reason));
+        errx(1, "%s: data connection: %s", text_printable(name),
+             strerror(reason));
 }
 
+/* ------------------------------------------------------------------- lists */
+
+/* A server may take "-d" as an option of ls(1), but not "./-d". */
 static void list(const char *directory)
 {
-    transfer("LIST", directory, STDOUT_FILENO, 0);
+    char path[PATH_SIZE];
+    if ((size_t)snprintf(path, sizeof path, "%s%s", *directory == '-' ? "./" :
+                         "", directory) >= sizeof path)
+        errx(1, "the name is too long: %s", text_printable(directory));
+    int data = control_open_data();
+    begin_transfer("LIST", path);
+    end_transfer(data, path, receive_list(data));
 }
+
+/* --------------------------------------------------------------- downloads */
 
 /* The time of the file's last change, as in the reply to MDTM: YYYYMMDDHHMMSS,
-   as one number. */
+   as one number. 0: the year has no four digits. */
 static long long change_time(const struct stat *file)
 {
-    char text[sizeof "YYYYMMDDHHMMSS"];
     struct tm utc = { .tm_year = 0 };
-    gmtime_r(&file->st_mtime, &utc);
-    strftime(text, sizeof text, "%Y%m%d%H%M%S", &utc);
-    return atoll(text);
+    if (gmtime_r(&file->st_mtime, &utc) == NULL || utc.tm_year < 1 - 1900 ||
+        utc.tm_year > 9999 - 1900)
+        return 0;
+    return ((((utc.tm_year + 1900LL) * 100 + utc.tm_mon + 1) * 100 +
+             utc.tm_mday) * 100 + utc.tm_hour) * 10000 + utc.tm_min * 100 +
+           utc.tm_sec;
 }
 
-/* Where to continue: at the end of the part, if the server's file is older
-   than it. Else clear the part and return 0. */
-static long long end_of_part(int part, const char *name, long long size)
+/* At exit: an empty part is of no use. */
+static void remove_empty_part(void)
 {
-    struct stat local;
-    long long time = file_fact("MDTM", name);
-    if (fstat(part, &local) == 0 && local.st_size <= size && time >= 0 &&
-        time < change_time(&local))
-        return local.st_size;
-    if (ftruncate(part, 0) < 0)
+    struct stat found;
+    if (*part != '\0' && stat(part, &found) == 0 && found.st_size == 0)
+        unlink(part);
+}
+
+/* Is the name still the name of this open file? */
+static bool is_same_file(int fd, const char *name)
+{
+    struct stat open_file, found;
+    return fstat(fd, &open_file) == 0 && stat(name, &found) == 0 &&
+           open_file.st_dev == found.st_dev &&
+           open_file.st_ino == found.st_ino;
+}
+
+/* Open AS.part, and lock it: two clients that append to one file would mix
+   their bytes. The kernel unlocks it when this process ends. The other client
+   may rename the file between open() and flock(): then open a new one. */
+static int open_part(const char *as)
+{
+    if ((size_t)snprintf(part, sizeof part, "%s.part", as) >= sizeof part)
+        errx(1, "the name is too long: %s", text_printable(as));
+    for (;;) {
+        int file = open(part, O_WRONLY | O_CREAT | O_APPEND, 0666);
+        if (file < 0)
+            err(1, "%s", text_printable(part));
+        if (flock(file, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+            errx(1, "%s: another client is writing to it",
+                 text_printable(part));
+        if (is_same_file(file, part)) {
+            atexit(remove_empty_part);
+            return file;
+        }
+        close(file);
+    }
+}
+
+static long long begin_again(int file)
+{
+    if (ftruncate(file, 0) < 0)
         err(1, "ftruncate");
     return 0;
 }
 
-static void get(const char *name, const char *as)
-{
-    char part[LINE_SIZE];
-    if ((size_t)snprintf(part, sizeof part, "%s.part", as) >= sizeof part)
-        errx(1, "the name is too long: %s", as);
-    long long size = file_fact("SIZE", name);
-    if (size < 0)
-        refused(name);
-    int file = open(part, O_WRONLY | O_CREAT | O_APPEND, 0666);
-    if (file < 0)
-        err(1, "%s", part);
-    long long from = end_of_part(file, name, size);
-    progress_begin(name, from, size);
-    transfer("RETR", name, file, from);
-    if (progress_bytes() < size)
-        errx(1, "%s: only %lld of %lld bytes", name, progress_bytes(), size);
-    if (close(file) < 0 || rename(part, as) < 0)
-        err(1, "%s", as);
-}
-
-static void put(const char *name, const char *as, bool resume)
+/* Where to continue: at the end of the part, if the server's file is older
+   than it. Else clear the part and return 0. size: of the server's file; -1:
+   unknown. */
+static long long end_of_part(int file, const char *name, long long size)
 {
     struct stat local;
-    int file = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY);
-    if (file < 0 || fstat(file, &local) < 0)
-        err(1, "%s", name);
-    long long size = S_ISREG(local.st_mode) ? (long long)local.st_size : -1;
+    if (fstat(file, &local) < 0 || local.st_size > size)
+        return begin_again(file);
+    long long time = file_fact("MDTM", name);
+    return time >= 0 && time < change_time(&local) ? local.st_size :
+                                                     begin_again(file);
+}
+
+/* An old server has no SIZE: then only the reply says that all is there. */
+static void get(const char *name, const char *as)
+{
+    struct stat found;
+    if (stat(as, &found) == 0 && S_ISDIR(found.st_mode))
+        errx(1, "%s: this is a directory", text_printable(as));
+    int code = control_command("SIZE %s", name);
+    long long size = code == 213 ? control_number() : -1;
+    if (code == 550)
+        control_refused(name);
+    int file = open_part(as);
+    long long from = end_of_part(file, name, size);
+    int data = control_open_data();
+    if (from > 0 && control_command("REST %lld", from) != 350)
+        from = begin_again(file);
+    begin_transfer("RETR", name);
+    progress_begin(name, from, size);
+    end_transfer(data, name, receive_file(data, file, name, size));
+    if (progress_bytes() < size)
+        errx(1, "%s: only %lld of %lld bytes", text_printable(name),
+             progress_bytes(), size);
+    if (rename(part, as) < 0)
+        err(1, "%s", text_printable(as));
+    *part = '\0';
+    if (close(file) < 0)
+        err(1, "%s", text_printable(as));
+}
+
+/* ----------------------------------------------------------------- uploads */
+
+/* Open the file to upload. Returns its size; -1: unknown. */
+static long long open_upload(const char *name, int *file)
+{
+    struct stat local;
+    *file = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY);
+    if (*file < 0 || fstat(*file, &local) < 0)
+        err(1, "%s", text_printable(name));
+    if (S_ISDIR(local.st_mode))
+        errx(1, "%s: this is a directory", text_printable(name));
+    return S_ISREG(local.st_mode) ? (long long)local.st_size : -1;
+}
+
+/* Many servers ignore ALLO. But a server can learn from it how many bytes to
+   wait for. */
+static void put(const char *name, const char *as, bool resume)
+{
+    int file;
+    long long size = open_upload(name, &file);
     long long from = resume ? file_fact("SIZE", as) : 0;
     if (from > size && size >= 0)
-        errx(1, "%s: the server's file is longer", as);
+        errx(1, "%s: the server's file is longer", text_printable(as));
     if (from < 0)
         from = 0; /* the server has no such file yet */
     if (from > 0 && lseek(file, from, SEEK_SET) < 0)
-        err(1, "%s", name);
+        err(1, "%s", text_printable(name));
+    int data = control_open_data();
+    if (size >= 0)
+        control_command("ALLO %lld", size - from);
+    if (from > 0 && control_command("REST %lld", from) != 350)
+        control_refused("REST");
+    begin_transfer("STOR", as);
     progress_begin(name, from, size);
-    transfer("STOR", as, file, from);
+    end_transfer(data, as, send_file(file, data));
+    if (progress_bytes() < size)
+        errx(1, "%s: it became shorter, only %lld of %lld bytes",
+             text_printable(name), progress_bytes(), size);
 }
 
 /* ------------------------------------------------------------------ usage */
@@ -375,12 +371,27 @@ static void check_command(int count, char **words, const char *as)
         errx(2, "there is no command\n%s", USAGE);
     bool lists = strcmp(words[0], "ls") == 0;
     if (!lists && strcmp(words[0], "get") != 0 && strcmp(words[0], "put") != 0)
-        errx(2, "'%s' is not a command\n%s", words[0], USAGE);
+        errx(2, "'%s' is not a command\n%s", text_printable(words[0]),
+             USAGE);
     if (count > (lists ? 2 : 3))
-        errx(2, "unexpected argument '%s'\n%s", words[count - 1], USAGE);
+        errx(2, "unexpected argument '%s'\n%s",
+             text_printable(words[count - 1]), USAGE);
     if (!lists && (count < 2 || *words[1] == '\0' || *as == '\0' ||
                    strcmp(as, "-") == 0))
         errx(2, "%s: the new file needs a name\n%s", words[0], USAGE);
+}
+
+/* Copy NAME:PASSWORD, and overwrite the password with *, so that ps(1) does
+   not show it. */
+static const char *take_account(char *text)
+{
+    const char *copy = strdup(text);
+    char *colon = strchr(text, ':');
+    if (copy == NULL)
+        err(1, "strdup");
+    if (colon != NULL)
+        memset(colon + 1, '*', strlen(colon + 1));
+    return copy;
 }
 
 int main(int argc, char **argv)
@@ -392,7 +403,7 @@ int main(int argc, char **argv)
     while ((option = getopt(argc, argv, "p:u:c")) != -1)
         switch (option) {
         case 'p': port = parse_number(optarg, 1, 65535); break;
-        case 'u': account = optarg; break;
+        case 'u': account = take_account(optarg); break;
         case 'c': resume = true; break;
         default: errx(2, USAGE);
         }
@@ -402,15 +413,18 @@ int main(int argc, char **argv)
     const char *as = count > 2 ? words[2] : base_name(name);
     check_command(count, words, as);
 
+    if (strcmp(words[0], "put") == 0 && strcmp(name, "-") == 0 &&
+        fcntl(STDIN_FILENO, F_GETFD) < 0)
+        errx(1, "put -: standard input is closed");
     open_standard_fds();
     signal(SIGPIPE, SIG_IGN); /* a send() to a reset socket fails: EPIPE */
-    log_in(port, account);
+    control_open(port, account);
     if (strcmp(words[0], "ls") == 0)
         list(name);
     else if (strcmp(words[0], "get") == 0)
         get(name, as);
     else
         put(name, as, resume);
-    command("QUIT");
+    control_quit();
     return 0;
 }

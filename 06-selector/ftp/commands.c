@@ -26,17 +26,18 @@ enum {
     PATH = COMMAND_PATH,
     DATA = COMMAND_DATA,
     SECRET = COMMAND_SECRET,
+    ACCOUNT = COMMAND_ACCOUNT,
+    PREPARES = COMMAND_PREPARES,
 };
 
 /* --------------------------------------------------------------- the user */
 
 static void do_user(struct session *s, char *name)
 {
-    s->logged_in = false;
-    s->restart = 0;
-    s->rename_from[0] = '\0';
+    if (s->logged_in)
+        session_log_out(s);
     snprintf(s->user, sizeof s->user, "%.*s", NAME_SIZE - 1, name);
-    s->read_only = s->settings->anonymous &&
+    s->read_only = s->settings->anonymous && !accounts_has(s->user) &&
                    (strcasecmp(name, "anonymous") == 0 ||
                     strcasecmp(name, "ftp") == 0);
     reply(s, s->read_only ? "331 Send any password" :
@@ -49,13 +50,11 @@ static void do_pass(struct session *s, char *password)
         reply(s, "503 First USER");
         return;
     }
-    bool has_account = accounts_match(s->user, password);
-    s->logged_in = has_account || s->read_only;
+    s->logged_in = s->read_only || accounts_match(s->user, password);
     if (!s->logged_in) {
         session_wrong_password(s);
         return;
     }
-    s->read_only = !has_account;
     snprintf(s->directory, sizeof s->directory, "/");
     reply(s, "230 Logged in");
 }
@@ -100,7 +99,6 @@ static void do_noop(struct session *s, char *unused)
 
 static void do_type(struct session *s, char *type)
 {
-    s->restart = 0; /* REST is for the very next transfer */
     bool ascii = strcasecmp(type, "A") == 0 || strcasecmp(type, "A N") == 0;
     if (!ascii && strcasecmp(type, "I") != 0 && strcasecmp(type, "L 8") != 0) {
         reply(s, "504 Only A or I");
@@ -120,18 +118,42 @@ static void do_mode(struct session *s, char *mode)
     reply(s, strcasecmp(mode, "S") == 0 ? "200 Stream" : "504 Only S");
 }
 
-static void do_rest(struct session *s, char *from)
+/* The number at the beginning of text; what follows it must begin with one of
+   the bytes of after, or be the end. Returns -1 if it is none. */
+static long long parse_bytes(const char *text, const char *after)
 {
     char *end;
     errno = 0;
-    long long offset = strtoll(from, &end, 10);
-    if (*from < '0' || *from > '9' || *end != '\0' || errno != 0)
+    long long bytes = strtoll(text, &end, 10);
+    return *text >= '0' && *text <= '9' && errno == 0 &&
+           strcspn(end, after) == 0 && (off_t)bytes == bytes ? bytes : -1;
+}
+
+static void do_rest(struct session *s, char *from)
+{
+    long long offset = parse_bytes(from, "");
+    s->for_next.restart = 0;
+    if (offset < 0)
         reply(s, "501 This is not a number of bytes");
     else if (s->ascii && offset > 0)
         reply(s, "504 Only in TYPE I");
     else {
-        s->restart = (off_t)offset;
+        s->for_next.restart = (off_t)offset;
         reply(s, "350 The next transfer begins at byte %lld", offset);
+    }
+}
+
+/* It reserves no room on the disk. But after an upload with so many bytes the
+   server knows that this was all: see receive_end() in session.c. */
+static void do_allo(struct session *s, char *size)
+{
+    long long bytes = parse_bytes(size, " ");
+    s->for_next.expected = 0;
+    if (bytes < 0)
+        reply(s, "501 This is not a number of bytes");
+    else {
+        s->for_next.expected = (off_t)bytes;
+        reply(s, "200 OK");
     }
 }
 
@@ -251,17 +273,16 @@ static void do_rnfr(struct session *s, char *path)
     struct stat found;
     if (!stat_or_reply(s, path, &found))
         return;
-    snprintf(s->rename_from, sizeof s->rename_from, "%s", path);
+    snprintf(s->for_next.rename_from, TREE_PATH, "%s", path);
     reply(s, "350 Send RNTO");
 }
 
 static void do_rnto(struct session *s, char *path)
 {
-    if (s->rename_from[0] == '\0')
+    if (s->from_last.rename_from[0] == '\0')
         reply(s, "503 First RNFR");
     else
-        reply_result(s, path, tree_rename(s->rename_from, path));
-    s->rename_from[0] = '\0';
+        reply_result(s, path, tree_rename(s->from_last.rename_from, path));
 }
 
 static void do_size(struct session *s, char *path)
@@ -299,11 +320,16 @@ static void do_mlst(struct session *s, char *path)
 
 /* ---------------------------------------------------- the data connection */
 
-/* Some clients send options of ls(1): "LIST -la". Ignore them. */
+/* Some clients send options of ls(1): "LIST -la". Ignore them. After "--"
+   comes a name, even if it begins with "-". */
 static char *without_options(char *argument)
 {
-    while (*argument == '-') {
-        argument += strcspn(argument, " ");
+    while (argument[0] == '-' && argument[1] != ' ' && argument[1] != '\0') {
+        size_t length = strcspn(argument, " ");
+        bool last = length == 2 && argument[1] == '-';
+        argument += length;
+        if (last)
+            return argument + (*argument == ' ');
         argument += strspn(argument, " ");
     }
     return argument;
@@ -342,23 +368,32 @@ static void do_mlsd(struct session *s, char *path)
 
 static void do_retr(struct session *s, char *path)
 {
-    session_transfer(s, transfer_send(path, s->restart, s->ascii), path);
+    session_transfer(s, transfer_send(path, s->from_last.restart, s->ascii),
+                     path);
+}
+
+/* keep: as in transfer.h. */
+static void receive(struct session *s, const char *path, off_t keep)
+{
+    struct transfer *transfer = transfer_receive(path, keep, s->ascii);
+    if (transfer != NULL)
+        transfer_expect(transfer, s->from_last.expected);
+    session_transfer(s, transfer, path);
 }
 
 static void do_stor(struct session *s, char *path)
 {
-    session_transfer(s, transfer_receive(path, s->restart, s->ascii), path);
+    receive(s, path, s->from_last.restart);
 }
 
 static void do_appe(struct session *s, char *path)
 {
-    session_transfer(s, transfer_receive(path, -1, s->ascii), path);
+    receive(s, path, -1);
 }
 
 static void do_abor(struct session *s, char *unused)
 {
     (void)unused;
-    s->restart = 0;
     session_abort(s);
     reply(s, "226 No transfer is active");
 }
@@ -368,8 +403,8 @@ static void do_abor(struct session *s, char *unused)
 static void do_help(struct session *s, char *unused);
 
 const struct command commands[] = {
-    { "USER", do_user, ANYONE | WORD, "NAME" },
-    { "PASS", do_pass, ANYONE | SECRET, "PASSWORD" },
+    { "USER", do_user, ANYONE | WORD | ACCOUNT, "NAME" },
+    { "PASS", do_pass, ANYONE | SECRET | ACCOUNT, "PASSWORD" },
     { "QUIT", do_quit, ANYONE, "" },
 
     { "SYST", do_syst, ANYONE, "" },
@@ -381,9 +416,10 @@ const struct command commands[] = {
     { "TYPE", do_type, WORD, "A|I" },
     { "STRU", do_stru, WORD, "F" },
     { "MODE", do_mode, WORD, "S" },
-    { "REST", do_rest, WORD, "BYTES" },
-    { "PASV", do_pasv, 0, "" },
-    { "EPSV", do_epsv, 0, "[1|ALL]" },
+    { "REST", do_rest, WORD | PREPARES, "BYTES" },
+    { "ALLO", do_allo, WORD | PREPARES, "BYTES" },
+    { "PASV", do_pasv, PREPARES, "" },
+    { "EPSV", do_epsv, PREPARES, "[1|ALL]" },
     { "PORT", do_port, 0, "" },
     { "EPRT", do_port, 0, "" },
 

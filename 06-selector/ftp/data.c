@@ -84,7 +84,7 @@ static bool set_up(struct data *d, int fd)
 static void on_port(const struct selector_key *key, int ready)
 {
     struct data *d = key->data;
-    struct sockaddr_in peer;
+    struct sockaddr_in peer = { .sin_port = 0 };
     socklen_t size = sizeof peer;
     int fd = accept(key->fd, (struct sockaddr *)&peer, &size);
     (void)ready;

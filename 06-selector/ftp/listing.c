@@ -12,32 +12,60 @@
 enum {
     HALF_A_YEAR = 182 * 24 * 3600, /* seconds: for an older file, ls shows the
                                       year in the place of the time of day */
-    MAX_YEAR = 9999,               /* the formats have four digits */
+    SHORT_TIME = sizeof "Jan 01  1970",
 };
 
-static struct tm utc_time(time_t time)
+/* The formats have four digits for the year. */
+static const long long first_time = -62135596800; /* 0001-01-01 00:00:00 */
+static const long long last_time = 253402300799;  /* 9999-12-31 23:59:59 */
+
+static struct tm utc_time(const struct stat *file)
 {
     struct tm utc = { .tm_mday = 1 };
+    long long seconds = file->st_mtime;
+    if (seconds < first_time)
+        seconds = first_time;
+    if (seconds > last_time)
+        seconds = last_time;
+    time_t time = (time_t)seconds;
     gmtime_r(&time, &utc);
-    if (utc.tm_year > MAX_YEAR - 1900)
-        utc.tm_year = MAX_YEAR - 1900;
     return utc;
+}
+
+/* strftime(3) does not fill %Y with zeros. */
+static unsigned year_of(const struct tm *utc)
+{
+    return (unsigned)(utc->tm_year + 1900) % 10000;
 }
 
 void listing_time(char text[LISTING_TIME], const struct stat *file)
 {
-    struct tm utc = utc_time(file->st_mtime);
-    strftime(text, LISTING_TIME, "%Y%m%d%H%M%S", &utc);
+    struct tm utc = utc_time(file);
+    char rest[sizeof "MMDDHHMMSS"];
+    strftime(rest, sizeof rest, "%m%d%H%M%S", &utc);
+    snprintf(text, LISTING_TIME, "%04u%s", year_of(&utc), rest);
+}
+
+/* As ls(1): "Jan 01 00:00", or "Jan 01  1970" for an old file, or for a time
+   that has not come yet. */
+static void short_time(char text[SHORT_TIME], const struct stat *file)
+{
+    struct tm utc = utc_time(file);
+    time_t now = time(NULL);
+    char day[sizeof "Jan 01"];
+    strftime(day, sizeof day, "%b %d", &utc);
+    if (file->st_mtime <= now && file->st_mtime >= now - HALF_A_YEAR)
+        snprintf(text, SHORT_TIME, "%s %02u:%02u", day,
+                 (unsigned)utc.tm_hour % 24, (unsigned)utc.tm_min % 60);
+    else
+        snprintf(text, SHORT_TIME, "%s  %04u", day, year_of(&utc));
 }
 
 static int long_line(char *line, size_t size, const char *name,
                      const struct stat *file)
 {
-    char mode[] = "-rwxrwxrwx", when[sizeof "Jan 01  1970"];
-    struct tm utc = utc_time(file->st_mtime);
-    time_t age = time(NULL) - file->st_mtime;
-    strftime(when, sizeof when, age < 0 || age > HALF_A_YEAR ? "%b %d  %Y" :
-             "%b %d %H:%M", &utc);
+    char mode[] = "-rwxrwxrwx", when[SHORT_TIME];
+    short_time(when, file);
     if (S_ISDIR(file->st_mode))
         mode[0] = 'd';
     for (int bit = 0; bit < 9; bit++)

@@ -27,7 +27,9 @@ int listing_line(char *line, size_t size, enum listing_format format,
                  const char *prefix, const char *name,
                  const struct stat *file);
 
-/* Write the time of the file's last change, in UTC: YYYYMMDDHHMMSS. */
+/* Write the time of the file's last change, in UTC: YYYYMMDDHHMMSS. The year
+   has four digits; a time before 0001 or after 9999 becomes the first or the
+   last one in them. */
 void listing_time(char text[LISTING_TIME], const struct stat *file);
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "progress.h"
+#include "text.h"
 
 enum {
     REDRAW_TIME = 100, /* ms between two drawings */
@@ -52,7 +53,7 @@ void progress_begin(const char *name, long long first, long long expected)
 {
     const char *slash = strrchr(name, '/');
     if (isatty(STDERR_FILENO))
-        shown = slash == NULL ? name : slash + 1;
+        shown = text_printable(slash == NULL ? name : slash + 1);
     initial = current = first;
     total = expected;
     start = now_ms();

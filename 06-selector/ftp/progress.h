@@ -5,9 +5,8 @@
 #ifndef FTP_PROGRESS_H
 #define FTP_PROGRESS_H
 
-/* Begin a bar. name: a path, of which the last part is shown; it must stay
-   valid. first: bytes that are there already. expected: bytes in the end, or
-   -1: unknown. */
+/* Begin a bar. name: a path, of which the last part is shown. first: bytes
+   that are there already. expected: bytes in the end, or -1: unknown. */
 void progress_begin(const char *name, long long first, long long expected);
 
 /* So many more bytes have moved. Does nothing before progress_begin(). */

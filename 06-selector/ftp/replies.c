@@ -8,14 +8,22 @@
 
 #include "replies.h"
 
-int replies_send(struct replies *r, const char *bytes, size_t length)
+int replies_send(struct replies *r, const char *text)
 {
-    char *pending = realloc(r->pending, r->pending_size + length);
+    size_t most = 2 * strlen(text) + strlen("\r\n");
+    char *pending = realloc(r->pending, r->pending_size + most);
     if (pending == NULL)
         return -1;
-    memcpy(pending + r->pending_size, bytes, length);
+    char *to = pending + r->pending_size;
+    for (; *text != '\0'; text++) {
+        *to++ = *text;
+        if (*text == (char)255)
+            *to++ = *text;
+    }
+    *to++ = '\r';
+    *to++ = '\n';
     r->pending = pending;
-    r->pending_size += length;
+    r->pending_size = (size_t)(to - pending);
     return replies_flush(r);
 }
 

@@ -15,10 +15,11 @@ struct replies {
     size_t pending_size; /* bytes */
 };
 
-/* Send the bytes, as far as the kernel has room for them, and keep the rest.
-   Returns -1 after an error, and sets errno: the connection is broken, or
-   ENOMEM. Then the session must end. */
-int replies_send(struct replies *replies, const char *bytes, size_t length);
+/* Send this text and CR LF, as far as the kernel has room for the bytes, and
+   keep the rest. It doubles each byte 255, which begins a Telnet command: see
+   lines.c. Returns -1 after an error, and sets errno: the connection is
+   broken, or ENOMEM. Then the session must end. */
+int replies_send(struct replies *replies, const char *text);
 
 /* Are there pending bytes? Then wait until the fd is writable, and call
    replies_flush(). */

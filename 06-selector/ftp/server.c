@@ -12,8 +12,9 @@
  * modules below it, and calls a function above it only through a pointer:
  *
  *     server      this file: options, listener, loop
+ *     dispatch    from a line to a command
  *     commands    the table of commands: what each one does to a session
- *     session     a client: runs the commands, replies, watches the deadline
+ *     session     a client: its lines, replies, data connection and deadline
  *     lines       the bytes from a client, as lines
  *     replies     the bytes to a client
  *     data        the data connection: a port, then a transfer
@@ -23,6 +24,7 @@
  *     accounts    names and passwords
  *     deadline    when the loop must wake up
  *     log         a line for each event
+ *     text        control characters, which must not reach a terminal
  *
  * Left out on purpose: PORT, which makes a server connect to any host;
  * encryption, so everybody on the network can read the passwords; wildcards.
@@ -45,8 +47,8 @@
 
 #include "../selector.h"
 #include "accounts.h"
-#include "commands.h"
 #include "deadline.h"
+#include "dispatch.h"
 #include "log.h"
 #include "session.h"
 #include "tree.h"
@@ -66,7 +68,10 @@ enum {
                               has a limit of its own, net.core.somaxconn */
     IDLE_TIME = 300,       /* seconds without a command, or without a byte */
     DATA_TIME = 30,        /* seconds for a client to open its data connection;
-                              IDLE_TIME, if that is less */
+                              -t, if that is less */
+    LOGIN_TIME = 60,       /* seconds for a client to log in; -t, likewise */
+    OUT_OF_FDS_TIME = 1000, /* ms before the next accept() */
+    OTHER_ERROR_TIME = 10, /* ms before it, after another error */
     MAX_FDS = 1024 * 1024, /* the server asks for no more */
 };
 
@@ -77,7 +82,14 @@ struct options {
     int idle;            /* seconds */
 };
 
-static struct settings settings = { .commands = commands };
+static void on_free_fd(void);
+
+static struct settings settings = {
+    .wait = dispatch_wait,
+    .run = dispatch_run,
+    .on_free_fd = on_free_fd,
+};
+static int64_t out_of_fds_until; /* ms, as now_ms(); 0: there are free fds */
 static int signal_pipe[2]; /* a signal handler writes, the loop reads */
 
 /* SIGINT and SIGTERM. The server must remove incomplete uploads, and a signal
@@ -105,6 +117,56 @@ static void end_server(const struct selector_key *key, int ready)
     exit(0);
 }
 
+/* ----------------------------------------------------------- the listener */
+
+/* A session has closed an fd: now accept() may find a free one. */
+static void on_free_fd(void)
+{
+    out_of_fds_until = 0;
+}
+
+/* accept() has failed, and the client stays in the backlog: the listener stays
+   readable, and a loop that watches it would spin. Do not watch it until a
+   session frees an fd. Other processes may have the fds, so try again after a
+   second; after any other error, soon. */
+static void pause_accept(void)
+{
+    bool out_of_fds = errno == EMFILE || errno == ENFILE;
+    out_of_fds_until = now_ms() + (out_of_fds ? OUT_OF_FDS_TIME :
+                                                OTHER_ERROR_TIME);
+    deadline_add(out_of_fds_until);
+}
+
+static void on_client(const struct selector_key *key, int ready)
+{
+    struct sockaddr_in peer = { .sin_port = 0 };
+    socklen_t size = sizeof peer;
+    int fd = accept(key->fd, (struct sockaddr *)&peer, &size);
+    (void)ready;
+    if (fd >= 0) {
+        session_begin(&settings, fd, &peer);
+        return;
+    }
+    if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR)
+        return;
+    LOG("accept: %s", strerror(errno));
+    pause_accept();
+}
+
+/* Watch the listener, but not during a pause. If the selector has no memory
+   for it, try again soon. */
+static void watch_listener(int listener)
+{
+    bool paused = out_of_fds_until > now_ms();
+    if (paused)
+        deadline_add(out_of_fds_until);
+    if (selector_modify(settings.selector, listener, paused ? 0 :
+                        SELECTOR_READ, on_client, NULL) < 0)
+        deadline_add(now_ms() + OTHER_ERROR_TIME);
+}
+
+/* ------------------------------------------------------------------- start */
+
 /* A program may be started with fd 0, 1 or 2 closed. The next socket would get
    that number, and the log would go into it: open /dev/null there first. */
 static void open_standard_fds(void)
@@ -115,7 +177,8 @@ static void open_standard_fds(void)
     close(fd);
 }
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -181,12 +244,12 @@ static void watch_signals(void)
     signal(SIGTERM, on_signal);
 }
 
-static int watch_listener(int port)
+static int open_listener(int port)
 {
     int listener = listen_on(port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     if (selector_register(settings.selector, listener, SELECTOR_READ,
-                          session_accept, &settings) < 0)
+                          on_client, NULL) < 0)
         err(1, "selector_register");
     return listener;
 }
@@ -202,11 +265,15 @@ static int parse_number(const char *text, int least, int most)
     return (int)n;
 }
 
+/* An error shows no password, not even a wrong one. */
 static void add_account(char *text)
 {
+    int name = (int)strcspn(text, ":");
     if (!accounts_add(text))
-        errx(2, "-u '%s': not NAME:PASSWORD, or more than %d accounts\n%s",
-             text, MAX_ACCOUNTS, USAGE);
+        errx(2, "-u '%.*s%s': not NAME:PASSWORD, or NAME has more than %d "
+             "bytes, or more than %d accounts\n%s", name, text,
+             text[name] == ':' ? ":***" : "", NAME_SIZE - 1, MAX_ACCOUNTS,
+             USAGE);
 }
 
 static void parse_options(struct options *o, int argc, char **argv)
@@ -227,6 +294,7 @@ static void parse_options(struct options *o, int argc, char **argv)
         errx(2, "unexpected argument '%s'\n%s", argv[optind], USAGE);
     settings.idle_ms = o->idle * 1000;
     settings.data_ms = (o->idle < DATA_TIME ? o->idle : DATA_TIME) * 1000;
+    settings.login_ms = (o->idle < LOGIN_TIME ? o->idle : LOGIN_TIME) * 1000;
     if (accounts_count() == 0 && !settings.anonymous)
         warnx("nobody can log in; use -u NAME:PASSWORD, or -a");
 }
@@ -243,13 +311,12 @@ int main(int argc, char **argv)
     open_root(options.root);
     open_selector(options.backend);
     watch_signals();
-    int listener = watch_listener(options.port);
+    int listener = open_listener(options.port);
 
     for (;;) {
         struct selector_key key;
         int ready;
-        selector_modify(settings.selector, listener, session_out_of_fds() ? 0 :
-                        SELECTOR_READ, session_accept, &settings);
+        watch_listener(listener);
         if (selector_select(settings.selector, deadline_timeout()) < 0)
             err(1, "selector_select");
         while ((ready = selector_next(settings.selector, &key)) != 0)

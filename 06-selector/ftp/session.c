@@ -15,28 +15,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "accounts.h"
 #include "deadline.h"
 #include "log.h"
 #include "session.h"
 
 #ifndef POLLRDHUP
-#define POLLRDHUP 0 /* only Linux has it; elsewhere POLLHUP has to do */
+#define POLLRDHUP POLLHUP /* only Linux has it */
 #endif
 
 enum {
+    MAX_COMMANDS = 16,      /* in one turn; then other clients get theirs */
     MAX_WRONG = 3,          /* wrong passwords: then the session ends */
-    WRONG_TIME = 1000,      /* ms before the reply to a wrong password */
+    QUIT_TIME = 5000,       /* ms without a byte of a transfer, after QUIT */
     CLOSING_TIME = 2000,    /* ms for a client to close after the last reply */
-    OUT_OF_FDS_TIME = 1000, /* ms before the next accept() */
     RECEIVED_TIME = 50,     /* ms from the end of an upload to publish() */
 };
 
 static struct session *sessions; /* the list of all */
-static int64_t out_of_fds_until; /* ms, as now_ms(); 0: there are free fds */
 
 static void update(struct session *s);
 static void on_control(const struct selector_key *key, int ready);
@@ -50,21 +49,37 @@ static void set_deadline(struct session *s, int64_t ms)
     deadline_add(s->deadline);
 }
 
+/* A command has run, or bytes of a transfer have moved. Commands do not keep
+   a session that is not logged in. */
+static void set_idle_deadline(struct session *s)
+{
+    int64_t ms = s->settings->idle_ms;
+    if (!s->logged_in && s->login_deadline - now_ms() < ms)
+        ms = s->login_deadline - now_ms();
+    if (s->quits && QUIT_TIME < ms)
+        ms = QUIT_TIME;
+    set_deadline(s, ms);
+}
+
+/* The kernel has the end of the control connection, also where the server did
+   not read that connection. */
+static bool client_has_left(const struct session *s)
+{
+    struct pollfd end = { .fd = s->control, .events = POLLRDHUP };
+    return poll(&end, 1, 0) != 0;
+}
+
 /* ---------------------------------------------------------------- replies */
 
 void reply(struct session *s, const char *format, ...)
 {
     char text[REPLY_SIZE];
-    const size_t room = sizeof text - 2; /* for CR LF */
     va_list arguments;
     va_start(arguments, format);
-    size_t length = (size_t)vsnprintf(text, room, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    if (length >= room)
-        length = room - 1;
     LOG("%s: reply: %.*s", s->name, (int)strcspn(text, "\r"), text);
-    memcpy(text + length, "\r\n", 2);
-    if (replies_send(&s->replies, text, length + 2) < 0) {
+    if (replies_send(&s->replies, text) < 0) {
         LOG("%s: send: %s", s->name, strerror(errno));
         s->finished = true;
     }
@@ -85,7 +100,7 @@ void reply_error(struct session *s, const char *file)
 static void close_data(struct session *s)
 {
     if (data_is_open(&s->data))
-        out_of_fds_until = 0;
+        s->settings->on_free_fd();
     data_close(&s->data);
     s->received = false;
 }
@@ -101,11 +116,10 @@ int session_open_port(struct session *s)
 
 void session_transfer(struct session *s, struct transfer *t, const char *file)
 {
-    off_t from = s->restart;
-    s->restart = 0;
     if (t == NULL) {
         if (errno == EINVAL)
-            reply(s, "554 %s has no byte %lld", file, (long long)from);
+            reply(s, "554 %s has no byte %lld", file,
+                  (long long)s->from_last.restart);
         else
             reply_error(s, file);
         close_data(s);
@@ -113,15 +127,17 @@ void session_transfer(struct session *s, struct transfer *t, const char *file)
     }
     data_start(&s->data, t);
     reply(s, "150 The transfer begins");
-    set_deadline(s, s->data.connection < 0 ? s->settings->data_ms :
-                                             s->settings->idle_ms);
+    if (s->data.connection < 0)
+        set_deadline(s, s->settings->data_ms);
+    else
+        set_idle_deadline(s);
 }
 
 static void end_transfer(struct session *s, const char *line)
 {
     close_data(s);
     reply(s, "%s", line);
-    set_deadline(s, s->settings->idle_ms);
+    set_idle_deadline(s);
 }
 
 /* The file or the disk is the cause: errno says which error. */
@@ -129,7 +145,7 @@ static void fail_transfer(struct session *s)
 {
     reply_error(s, "The file");
     close_data(s);
-    set_deadline(s, s->settings->idle_ms);
+    set_idle_deadline(s);
 }
 
 void session_abort(struct session *s)
@@ -139,12 +155,10 @@ void session_abort(struct session *s)
     close_data(s);
 }
 
-/* An upload is complete, if the client is still there. Ask the kernel now: the
-   server may have been busy, or did not read the control connection. */
+/* An upload is complete, if the client is still there. */
 static void publish(struct session *s)
 {
-    struct pollfd end = { .fd = s->control, .events = POLLRDHUP };
-    if (poll(&end, 1, 0) != 0)
+    if (client_has_left(s))
         s->finished = true;
     else if (transfer_publish(s->data.transfer) < 0)
         fail_transfer(s);
@@ -152,16 +166,28 @@ static void publish(struct session *s)
         end_transfer(s, "226 Transfer complete");
 }
 
-/* The end of half a file looks like the end of a whole one: a client that dies
-   closes both its connections, and the kernel may report the data connection
-   first. So wait a moment before publish(). A client that is alive waits for
-   the reply. */
+/* The client has closed the data connection of an upload. The end of half a
+   file looks like the end of a whole one. But the kernel closes both
+   connections of a client that dies, and the control connection 0.02 ms later
+   at most times; 41 ms later, if eight busy processes share two cores. So wait
+   for it before publish(). If ALLO has told the number of bytes, there is
+   nothing to wait for. */
+static void receive_end(struct session *s)
+{
+    s->settings->on_free_fd();
+    s->received = true;
+    if (transfer_is_whole(s->data.transfer))
+        publish(s);
+    else
+        set_deadline(s, RECEIVED_TIME);
+}
+
 static void on_data(void *owner, enum data_event event)
 {
     struct session *s = owner;
     switch (event) {
     case DATA_NOT_CONNECTED:
-        out_of_fds_until = 0;
+        s->settings->on_free_fd();
         LOG("%s: no data connection: %s", s->name, strerror(errno));
         if (s->data.transfer != NULL)
             end_transfer(s, "425 No data connection");
@@ -169,15 +195,13 @@ static void on_data(void *owner, enum data_event event)
     case DATA_CONNECTED:
     case DATA_MOVED:
         if (s->data.transfer != NULL)
-            set_deadline(s, s->settings->idle_ms);
+            set_idle_deadline(s);
         break;
     case DATA_SENT:
         end_transfer(s, "226 Transfer complete");
         break;
     case DATA_RECEIVED:
-        out_of_fds_until = 0;
-        s->received = true;
-        set_deadline(s, RECEIVED_TIME);
+        receive_end(s);
         break;
     case DATA_BROKEN:
         LOG("%s: data connection: %s", s->name, strerror(errno));
@@ -192,70 +216,32 @@ static void on_data(void *owner, enum data_event event)
 
 /* --------------------------------------------------------------- commands */
 
-static const struct command *find_command(const struct session *s,
-                                          const char *line)
-{
-    size_t length = strcspn(line, " ");
-    const struct command *c = s->settings->commands;
-    while (c->name != NULL && !(strlen(c->name) == length &&
-                                strncasecmp(line, c->name, length) == 0))
-        c++;
-    return c->name != NULL ? c : NULL;
-}
-
-/* Reply to a command that must not run now. False: it may run. */
-static bool refuse(struct session *s, const struct command *c,
-                   const char *argument)
-{
-    if (c == NULL)
-        reply(s, "502 Not implemented; HELP lists the commands");
-    else if (!s->logged_in && (c->flags & COMMAND_ANYONE) == 0)
-        reply(s, "530 First USER and PASS");
-    else if ((c->flags & COMMAND_WORD) != 0 && *argument == '\0')
-        reply(s, "501 %s %s", c->name, c->usage);
-    else if ((c->flags & COMMAND_CHANGES) != 0 && s->read_only)
-        reply(s, "550 You may only read");
-    else if ((c->flags & COMMAND_DATA) != 0 && !data_is_open(&s->data))
-        reply(s, "425 First PASV or EPSV");
-    else
-        return false;
-    return true;
-}
-
-static void run_command(struct session *s, char *line)
-{
-    const struct command *c = find_command(s, line);
-    bool secret = c != NULL && (c->flags & COMMAND_SECRET) != 0;
-    LOG("%s: %.*s", s->name, secret ? (int)strlen(c->name) : LINES_SIZE, line);
-    char path[TREE_PATH], *argument = line + strcspn(line, " ");
-    argument += *argument == ' ';
-    if (refuse(s, c, argument))
-        return;
-    if ((c->flags & COMMAND_PATH) == 0)
-        c->run(s, argument);
-    else if (tree_join(path, s->directory, argument) == 0)
-        c->run(s, path);
-    else
-        reply_error(s, "The name");
-}
-
-/* Take the first line, if it may run now. line is "" if it was no command. */
+/* Remove the first line, if it may run now. line is "" if it was no command.
+   During a transfer the commands wait, and ABOR must not wait behind them. */
 static bool next_line(struct session *s, char *line)
 {
+    if (s->data.transfer != NULL)
+        lines_move_to_front(&s->lines, "ABOR");
     enum lines_result result = lines_first(&s->lines, line);
     if (result == LINES_NONE)
         return false;
-    if (s->data.transfer != NULL) {
-        const struct command *c = find_command(s, line);
-        if (c == NULL || (c->flags & COMMAND_URGENT) == 0)
-            return false;
+    int64_t wait = s->settings->wait(s, line);
+    if (wait > 0) {
+        s->delay = DELAY_ACCOUNT;
+        set_deadline(s, wait);
     }
+    if (wait != 0)
+        return false;
     lines_remove(&s->lines);
-    if (result == LINES_INVALID) {
-        reply(s, "500 This is not a command");
+    if (result == LINES_INVALID)
         *line = '\0';
-    }
     return true;
+}
+
+static bool may_run(const struct session *s)
+{
+    return !s->finished && !s->closing && s->delay == DELAY_NONE &&
+           !replies_pending(&s->replies);
 }
 
 /* Run the commands that have come, as far as they may run now. Only a whole
@@ -263,13 +249,30 @@ static bool next_line(struct session *s, char *line)
 static void run_commands(struct session *s)
 {
     char line[LINES_SIZE];
-    while (!s->finished && !s->closing && !s->delayed &&
-           !replies_pending(&s->replies) && next_line(s, line)) {
+    int count = 0;
+    while (count < MAX_COMMANDS && may_run(s) && next_line(s, line)) {
+        s->from_last = s->for_next;
+        s->for_next = (struct handover){ .restart = 0 };
         if (*line != '\0')
-            run_command(s, line);
-        if (s->data.transfer == NULL && !s->closing && !s->delayed)
-            set_deadline(s, s->settings->idle_ms);
+            s->settings->run(s, line);
+        else
+            reply(s, "500 This is not a command");
+        if (s->data.transfer == NULL && !s->closing && s->delay == DELAY_NONE)
+            set_idle_deadline(s);
+        count++;
     }
+    s->more = count == MAX_COMMANDS;
+}
+
+/* QUIT waits until the transfer has ended (RFC 959). But the client does not
+   wait for it any more, so a transfer that has stopped ends soon. */
+static void watch_for_quit(struct session *s)
+{
+    if (s->data.transfer == NULL || s->quits || !lines_has(&s->lines, "QUIT"))
+        return;
+    s->quits = true;
+    if (s->deadline > now_ms() + QUIT_TIME)
+        set_deadline(s, QUIT_TIME);
 }
 
 /* ----------------------------------------------------- control connection */
@@ -278,14 +281,18 @@ static void run_commands(struct session *s)
 static void read_control(struct session *s)
 {
     char bytes[LINES_SIZE];
-    ssize_t n = recv(s->control, bytes, lines_room(&s->lines), 0);
+    size_t room = lines_room(&s->lines);
+    ssize_t n = recv(s->control, bytes,
+                     room < sizeof bytes ? room : sizeof bytes, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0) {
         LOG("%s: recv: %s", s->name, n < 0 ? strerror(errno) : "end of file");
         s->finished = true;
-    } else if (!s->closing)
-        lines_add(&s->lines, bytes, (size_t)n);
+    } else if (!s->closing && lines_add(&s->lines, bytes, (size_t)n) < 0) {
+        LOG("%s: %s", s->name, strerror(errno));
+        s->finished = true;
+    }
 }
 
 static void on_control(const struct selector_key *key, int ready)
@@ -293,19 +300,21 @@ static void on_control(const struct selector_key *key, int ready)
     struct session *s = key->data;
     if ((ready & SELECTOR_WRITE) == 0)
         read_control(s);
-    else if (replies_flush(&s->replies) < 0) {
+    else if (replies_pending(&s->replies) && replies_flush(&s->replies) < 0) {
         LOG("%s: send: %s", s->name, strerror(errno));
         s->finished = true;
     }
     update(s);
 }
 
-/* What to watch the control connection for. */
+/* What to watch the control connection for. If there are more lines, it needs
+   only another turn: a socket is nearly always writable. */
 static int control_events(const struct session *s)
 {
-    if (replies_pending(&s->replies))
+    if (replies_pending(&s->replies) || s->more)
         return SELECTOR_WRITE;
-    return s->delayed || lines_room(&s->lines) == 0 ? 0 : SELECTOR_READ;
+    return s->delay != DELAY_NONE || lines_room(&s->lines) == 0 ? 0 :
+           SELECTOR_READ;
 }
 
 /* --------------------------------------------------------------- sessions */
@@ -316,11 +325,12 @@ static void end_session(struct session *s)
     LOG("%s: close", s->name);
     selector_unregister(s->settings->selector, s->control);
     close(s->control);
-    out_of_fds_until = 0;
+    s->settings->on_free_fd();
     *s->link = s->next;
     if (s->next != NULL)
         s->next->link = s->link;
     replies_free(&s->replies);
+    lines_clear(&s->lines);
     free(s);
 }
 
@@ -329,6 +339,7 @@ static void end_session(struct session *s)
 static void update(struct session *s)
 {
     run_commands(s);
+    watch_for_quit(s);
     if (s->closing && !replies_pending(&s->replies))
         shutdown(s->control, SHUT_WR);
     if (s->finished || data_watch(&s->data) < 0 ||
@@ -348,29 +359,41 @@ void reply_and_close(struct session *s, const char *line)
     set_deadline(s, CLOSING_TIME);
 }
 
+void session_log_out(struct session *s)
+{
+    s->login_deadline = now_ms() + s->settings->login_ms;
+    s->logged_in = false;
+}
+
 void session_wrong_password(struct session *s)
 {
     s->wrong_passwords++;
-    s->delayed = true;
-    set_deadline(s, WRONG_TIME);
+    s->delay = DELAY_PASSWORD;
+    accounts_close(s->user);
+    set_deadline(s, ACCOUNTS_TIME);
 }
 
 static void end_delay(struct session *s)
 {
-    s->delayed = false;
-    if (s->wrong_passwords >= MAX_WRONG) {
+    bool wrong = s->delay == DELAY_PASSWORD;
+    s->delay = DELAY_NONE;
+    if (client_has_left(s))
+        s->finished = true; /* it guesses no password that nobody hears of */
+    else if (wrong && s->wrong_passwords >= MAX_WRONG)
         reply_and_close(s, "421 Too many wrong passwords");
-        return;
-    }
-    reply(s, "530 Wrong name or password");
-    set_deadline(s, s->settings->idle_ms);
+    else if (wrong)
+        reply(s, "530 Wrong name or password");
+    else if (s->login_deadline <= now_ms())
+        reply_and_close(s, "421 No login for too long");
+    if (!s->closing)
+        set_idle_deadline(s);
 }
 
 static void on_deadline(struct session *s)
 {
     if (s->closing)
         s->finished = true;
-    else if (s->delayed)
+    else if (s->delay != DELAY_NONE)
         end_delay(s);
     else if (s->received)
         publish(s);
@@ -379,7 +402,8 @@ static void on_deadline(struct session *s)
     else if (s->data.transfer != NULL)
         end_transfer(s, "426 The transfer has stopped for too long");
     else
-        reply_and_close(s, "421 No command for too long");
+        reply_and_close(s, s->logged_in ? "421 No command for too long" :
+                                          "421 No login for too long");
     update(s);
 }
 
@@ -388,8 +412,6 @@ void session_check_deadlines(void)
     int64_t time = now_ms();
     if (!deadline_passed())
         return;
-    if (out_of_fds_until > time)
-        deadline_add(out_of_fds_until);
     for (struct session *s = sessions, *next; s != NULL; s = next) {
         next = s->next;
         if (s->deadline <= time)
@@ -397,21 +419,6 @@ void session_check_deadlines(void)
         else
             deadline_add(s->deadline);
     }
-}
-
-static void begin_session(struct session *s)
-{
-    LOG("%s: accept: fd %d", s->name, s->control);
-    setsockopt(s->control, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-    setsockopt(s->control, SOL_SOCKET, SO_OOBINLINE, &(int){ 1 }, sizeof(int));
-    s->next = sessions;
-    s->link = &sessions;
-    if (sessions != NULL)
-        sessions->link = &s->next;
-    sessions = s;
-    reply(s, "220 06-selector/ftp/server");
-    set_deadline(s, s->settings->idle_ms);
-    update(s);
 }
 
 /* A new session for this connection. NULL: an error, see errno. */
@@ -443,34 +450,27 @@ static struct session *new_session(const struct settings *settings, int fd,
     return s;
 }
 
-/* Without a free fd the client stays in the backlog until a session frees one,
-   or for a second: other processes may have the fds. */
-void session_accept(const struct selector_key *listener, int ready)
+void session_begin(const struct settings *settings, int fd,
+                   const struct sockaddr_in *peer)
 {
-    struct sockaddr_in peer;
-    socklen_t size = sizeof peer;
-    int fd = accept(listener->fd, (struct sockaddr *)&peer, &size);
-    (void)ready;
-    if (fd < 0) {
-        if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR)
-            return;
-        LOG("accept: %s", strerror(errno));
-        out_of_fds_until = now_ms() + OUT_OF_FDS_TIME;
-        deadline_add(out_of_fds_until);
+    struct session *s = new_session(settings, fd, peer);
+    if (s == NULL) {
+        LOG("refuse a client: %s", strerror(errno));
+        close(fd);
         return;
     }
-    struct session *s = new_session(listener->data, fd, &peer);
-    if (s != NULL) {
-        begin_session(s);
-        return;
-    }
-    LOG("refuse a client: %s", strerror(errno));
-    close(fd);
-}
-
-bool session_out_of_fds(void)
-{
-    return out_of_fds_until != 0 && now_ms() < out_of_fds_until;
+    LOG("%s: accept: fd %d", s->name, s->control);
+    setsockopt(s->control, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    setsockopt(s->control, SOL_SOCKET, SO_OOBINLINE, &(int){ 1 }, sizeof(int));
+    s->next = sessions;
+    s->link = &sessions;
+    if (sessions != NULL)
+        sessions->link = &s->next;
+    sessions = s;
+    reply(s, "220 06-selector/ftp/server");
+    session_log_out(s);
+    set_idle_deadline(s);
+    update(s);
 }
 
 void session_end_all(void)

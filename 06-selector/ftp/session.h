@@ -3,8 +3,8 @@
  * connection, its data connection and its deadline.
  *
  * The struct session is the whole state of a client. The commands, in
- * commands.c, change it. This module does not include commands.h: main() gives
- * it the table.
+ * commands.c, change it. This module does not include them: main() gives it
+ * two functions.
  */
 #ifndef FTP_SESSION_H
 #define FTP_SESSION_H
@@ -26,33 +26,31 @@ enum {
 
 struct session;
 
-enum { /* what a command needs, and what it is */
-    COMMAND_ANYONE = 1,  /* also before USER and PASS */
-    COMMAND_URGENT = 2,  /* also during a transfer; the others wait */
-    COMMAND_CHANGES = 4, /* changes files: not for a read-only session */
-    COMMAND_WORD = 8,    /* needs an argument */
-    COMMAND_PATH = 16,   /* the argument is a path: run() gets it from the
-                            root; without an argument, the current directory */
-    COMMAND_DATA = 32,   /* needs a data port or a data connection */
-    COMMAND_SECRET = 64, /* the log does not show the argument */
-};
-
-struct command {
-    const char *name; /* in capitals */
-    /* Run it, and send a reply, now or later. argument is never NULL. */
-    void (*run)(struct session *s, char *argument);
-    int flags;        /* COMMAND_... */
-    const char *usage; /* its argument, for HELP */
-};
-
 /* For all sessions; main() sets it. */
 struct settings {
     struct selector *selector;
-    const struct command *commands; /* a name that is NULL ends the table */
-    bool anonymous;  /* may read, without an account */
-    int64_t idle_ms; /* after this time without a command, or without a byte
-                        of a transfer, the server closes the session */
-    int64_t data_ms; /* a client must open its data connection in this time */
+    int64_t (*wait)(const struct session *s, const char *line);
+    void (*run)(struct session *s, char *line); /* for both: see dispatch.h */
+    void (*on_free_fd)(void); /* called when a session has closed an fd */
+    bool anonymous;   /* may read, without an account */
+    int64_t idle_ms;  /* after this time without a command, or without a byte
+                         of a transfer, the server closes the session */
+    int64_t data_ms;  /* a client must open its data connection in this time */
+    int64_t login_ms; /* a client must log in in this time */
+};
+
+/* What a command leaves behind for the next command. Each command begins with
+   an empty one, so nothing is left for the command after the next. */
+struct handover {
+    char rename_from[TREE_PATH]; /* RNFR; or "" */
+    off_t restart;               /* REST: bytes of the transfer to leave out */
+    off_t expected;              /* ALLO: bytes of the upload; 0: unknown */
+};
+
+enum delay { /* why no command runs before the deadline */
+    DELAY_NONE,
+    DELAY_PASSWORD, /* the password was wrong: the deadline sends the reply */
+    DELAY_ACCOUNT,  /* ... it was wrong in another session of this account */
 };
 
 struct session {
@@ -66,21 +64,24 @@ struct session {
     int control;
     struct lines lines;     /* commands that have not run yet */
     struct replies replies;
+    bool more;              /* there may be lines that could run now */
+    bool quits;             /* QUIT has come during a transfer */
     bool closing;           /* the last reply is sent: the client closes */
     bool finished;          /* nothing more to do: update() frees it */
 
     /* the user */
     char user[NAME_SIZE];   /* from USER; "": none */
     bool logged_in, read_only;
+    int64_t login_deadline; /* in ms, as now_ms() */
     int wrong_passwords;
-    bool delayed;           /* the deadline replies to a wrong password */
+    enum delay delay;
 
     /* what commands set */
-    char directory[TREE_PATH];   /* the current one */
-    char rename_from[TREE_PATH]; /* from RNFR, until RNTO; or "" */
-    bool ascii;                  /* TYPE A */
-    off_t restart;               /* from REST, for the next transfer: bytes */
-    bool only_epsv;              /* EPSV ALL */
+    char directory[TREE_PATH]; /* the current one */
+    bool ascii;                /* TYPE A */
+    bool only_epsv;            /* EPSV ALL */
+    struct handover from_last; /* the command before has left this */
+    struct handover for_next;  /* the command that runs now leaves this */
 
     /* the data connection */
     struct data data;
@@ -89,14 +90,10 @@ struct session {
 
 /* ---- for main() ---- */
 
-/* The callback of the listener, whose data is the struct settings: a client
-   has connected. */
-void session_accept(const struct selector_key *listener, int ready);
-
-/* True after accept() has found no free fd, for a second or until a session
-   frees an fd. Then main() must not watch the listener, which stays readable:
-   the loop would spin. */
-bool session_out_of_fds(void);
+/* A client has connected: fd is the connection, peer its address. Begin a
+   session, which closes fd at its end. */
+void session_begin(const struct settings *settings, int fd,
+                   const struct sockaddr_in *peer);
 
 /* Handle the deadlines that have passed. Call it after each round; wait for
    deadline_timeout() at most. */
@@ -120,6 +117,9 @@ void reply_error(struct session *s, const char *file);
 /* Send the last reply, one line. The session ends when the client closes, or
    after two seconds. */
 void reply_and_close(struct session *s, const char *line);
+
+/* From now on the client must log in again, in time. */
+void session_log_out(struct session *s);
 
 /* The password is wrong: reply after a second, and close after the third. No
    other command runs before that. */

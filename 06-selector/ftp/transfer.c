@@ -26,7 +26,8 @@ struct transfer {
     bool receives;
     bool held_cr;     /* the last byte was CR: the next one decides */
     struct tree_upload upload;
-    long long bytes;   /* sent or received */
+    long long bytes;    /* sent or received */
+    long long expected; /* to receive; 0: unknown */
     size_t begin, end; /* the part of the buffer that waits to be sent */
     char buffer[TRANSFER_CHUNK];
 };
@@ -117,6 +118,16 @@ void transfer_free(struct transfer *t)
     free(t);
 }
 
+void transfer_expect(struct transfer *t, off_t bytes)
+{
+    t->expected = bytes;
+}
+
+bool transfer_is_whole(const struct transfer *t)
+{
+    return t->expected > 0 && t->bytes == t->expected;
+}
+
 /* While it copies the old file it needs turns, but no bytes of the client: a
    socket is nearly always writable. */
 bool transfer_wants_write(const struct transfer *t)
@@ -131,20 +142,26 @@ long long transfer_bytes(const struct transfer *t)
 
 /* ------------------------------------------------------------ the sources */
 
-/* Fill the buffer with lines. If it stays empty, the list has ended. */
-static void fill_from_directory(struct transfer *t)
+/* Fill the buffer with lines. At the end of the list close the directory. The
+   buffer may stay empty before that, if clients cannot see the entries. */
+static bool fill_from_directory(struct transfer *t)
 {
     struct stat file;
-    const char *name;
-    while (t->directory != NULL && t->end + LISTING_LINE < sizeof t->buffer) {
-        if ((name = tree_next(t->directory, &file)) == NULL) {
+    for (int i = 0; i < TRANSFER_ENTRIES &&
+                    t->end + LISTING_LINE < sizeof t->buffer; i++) {
+        const char *name = tree_next(t->directory, &file);
+        if (name == NULL && errno != 0)
+            return false;
+        if (name == NULL) {
             closedir(t->directory);
             t->directory = NULL;
-            return;
+            return true;
         }
-        t->end += (size_t)listing_line(t->buffer + t->end, LISTING_LINE,
-                                       t->format, t->prefix, name, &file);
+        if (*name != '\0')
+            t->end += (size_t)listing_line(t->buffer + t->end, LISTING_LINE,
+                                           t->format, t->prefix, name, &file);
     }
+    return true;
 }
 
 /* Read from the file, once. EIO: it has become shorter since the beginning. */
@@ -152,7 +169,9 @@ static ssize_t read_file(struct transfer *t, char *bytes, size_t room)
 {
     if (t->left < (off_t)room)
         room = (size_t)t->left;
-    ssize_t n = read(t->file, bytes, room);
+    ssize_t n;
+    while ((n = read(t->file, bytes, room)) < 0 && errno == EINTR)
+        continue;
     if (n == 0)
         errno = EIO;
     if (n <= 0)
@@ -233,12 +252,11 @@ static enum transfer_result send_turn(struct transfer *t, int socket)
 {
     if (t->begin == t->end) {
         t->begin = t->end = 0;
-        if (t->directory != NULL)
-            fill_from_directory(t);
-        else if (!fill_from_file(t))
+        if (t->directory != NULL ? !fill_from_directory(t) :
+                                   !fill_from_file(t))
             return TRANSFER_FAILED;
         if (t->end == 0)
-            return TRANSFER_SENT;
+            return t->directory != NULL ? TRANSFER_MOVED : TRANSFER_SENT;
     }
     ssize_t n = send(socket, t->buffer + t->begin, t->end - t->begin, 0);
     if (n < 0)

@@ -2,7 +2,8 @@
  * transfer: send or receive one file or one list of files, a chunk at a time.
  * It knows a socket and a path, but no session and no command.
  *
- * A turn moves at most TRANSFER_CHUNK bytes, and never waits for the socket.
+ * A turn moves at most TRANSFER_CHUNK bytes, looks at TRANSFER_ENTRIES entries
+ * of a directory at most, and never waits for the socket.
  * A loop that gives each transfer one turn per round serves all clients alike.
  * No more than one chunk of a file is in memory.
  *
@@ -19,6 +20,8 @@
 
 enum {
     TRANSFER_CHUNK = 64 * 1024, /* bytes in one turn, at most */
+    TRANSFER_ENTRIES = 256,     /* of a directory in one turn: each one is a
+                                   system call */
 };
 
 enum transfer_result { /* of a turn */
@@ -47,6 +50,12 @@ struct transfer *transfer_receive(const char *path, off_t keep, bool ascii);
    path in the client's words, or "": LISTING_NLST puts it before the names. */
 struct transfer *transfer_list(const char *path, enum listing_format format,
                                const char *asked);
+
+/* The client has told how many bytes it is going to send; 0: it has not. */
+void transfer_expect(struct transfer *transfer, off_t bytes);
+
+/* After TRANSFER_RECEIVED: are there exactly as many bytes? */
+bool transfer_is_whole(const struct transfer *transfer);
 
 /* Before a turn, wait until the socket is writable (true) or readable. */
 bool transfer_wants_write(const struct transfer *transfer);

@@ -10,7 +10,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "text.h"
 #include "tree.h"
+
+enum {
+    NAME_TRIES = 1000, /* temporary names: then the upload fails */
+};
 
 /* The names of uploads that need one begin so. Clients cannot see them. */
 #define UPLOAD_PREFIX ".ftp-upload."
@@ -39,13 +44,6 @@ int tree_open(const char *directory)
 }
 
 /* ------------------------------------------------------------------ names */
-
-static bool has_control_character(const char *name)
-{
-    while ((unsigned char)*name >= ' ' && *name != 127)
-        name++;
-    return *name != '\0';
-}
 
 static bool is_upload_name(const char *name)
 {
@@ -80,7 +78,7 @@ int tree_join(char *path, const char *from, const char *name)
 {
     char joined[TREE_PATH];
     size_t length = 0;
-    if (has_control_character(name))
+    if (text_has_control(name, strlen(name)))
         return fail(EINVAL);
     if (*name != '/' && strcmp(from, "/") != 0) {
         length = strlen(from);
@@ -188,21 +186,23 @@ DIR *tree_list(const char *path)
 }
 
 /* A list has a line for each name. A name with a line feed could add lines of
-   its own, so names with control characters are left out. */
+   its own, and other control characters change the terminal that shows the
+   list. So names with control characters are left out. */
 static bool is_shown(const char *name)
 {
     return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-           !is_upload_name(name) && !has_control_character(name);
+           !is_upload_name(name) && !text_has_control(name, strlen(name));
 }
 
 const char *tree_next(DIR *directory, struct stat *found)
 {
-    struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL)
-        if (is_shown(entry->d_name) &&
-            stat_entry(dirfd(directory), entry->d_name, found) == 0)
-            return entry->d_name;
-    return NULL;
+    errno = 0;
+    struct dirent *entry = readdir(directory);
+    if (entry == NULL)
+        return NULL;
+    return is_shown(entry->d_name) &&
+           stat_entry(dirfd(directory), entry->d_name, found) == 0 ?
+           entry->d_name : "";
 }
 
 /* ---------------------------------------------------------------- changes */
@@ -287,9 +287,47 @@ static int check_target(int directory, const char *name, struct stat *old)
     return exists;
 }
 
-int tree_begin_upload(struct tree_upload *u, const char *path)
+/* Another temporary name. It may be taken: a server that was killed leaves
+   files, and the next server may get its pid. */
+static void choose_temporary(struct tree_upload *u)
 {
     static unsigned count;
+    snprintf(u->temporary, sizeof u->temporary, UPLOAD_PREFIX "%ld.%u",
+             (long)getpid(), count++);
+}
+
+/* Open a file with a temporary name that is free. */
+static int open_named(struct tree_upload *u)
+{
+    int file = -1;
+    errno = EEXIST;
+    for (int i = 0; i < NAME_TRIES && file < 0 && errno == EEXIST; i++) {
+        choose_temporary(u);
+        file = openat(u->directory, u->temporary, O_RDWR | O_CREAT | O_EXCL |
+                      O_CLOEXEC, 0666);
+    }
+    u->has_name = file >= 0;
+    return file;
+}
+
+/* Give a file without a name a temporary name that is free. */
+static int link_nameless(struct tree_upload *u)
+{
+    char open_file[32];
+    int result = -1;
+    snprintf(open_file, sizeof open_file, "/proc/self/fd/%d", u->file);
+    errno = EEXIST;
+    for (int i = 0; i < NAME_TRIES && result < 0 && errno == EEXIST; i++) {
+        choose_temporary(u);
+        result = linkat(AT_FDCWD, open_file, u->directory, u->temporary,
+                        AT_SYMLINK_FOLLOW);
+    }
+    u->has_name = result == 0;
+    return result;
+}
+
+int tree_begin_upload(struct tree_upload *u, const char *path)
+{
     const char *name;
     struct stat old;
     int directory = open_parent(path, &name);
@@ -301,14 +339,9 @@ int tree_begin_upload(struct tree_upload *u, const char *path)
 
     *u = (struct tree_upload){ .directory = directory };
     snprintf(u->target, sizeof u->target, "%s", name);
-    snprintf(u->temporary, sizeof u->temporary, UPLOAD_PREFIX "%ld.%u",
-             (long)getpid(), count++);
     u->file = open_nameless(directory);
-    if (u->file < 0) {
-        u->file = openat(directory, u->temporary, O_RDWR | O_CREAT | O_EXCL |
-                         O_CLOEXEC, 0666);
-        u->has_name = u->file >= 0;
-    }
+    if (u->file < 0)
+        u->file = open_named(u);
     if (u->file < 0)
         return close_and_return(directory, -1);
     if (exists)
@@ -320,14 +353,11 @@ int tree_begin_upload(struct tree_upload *u, const char *path)
    can. */
 int tree_publish(struct tree_upload *u)
 {
-    char open_file[32];
-    snprintf(open_file, sizeof open_file, "/proc/self/fd/%d", u->file);
-    if (!u->has_name && linkat(AT_FDCWD, open_file, u->directory, u->temporary,
-                               AT_SYMLINK_FOLLOW) == 0)
-        u->has_name = true;
-    int result = u->has_name ? close(u->file) : -1;
-    if (u->has_name)
+    int result = u->has_name ? 0 : link_nameless(u);
+    if (result == 0) {
+        result = close(u->file);
         u->file = -1;
+    }
     if (result == 0)
         result = renameat(u->directory, u->temporary, u->directory, u->target);
     if (result == 0)

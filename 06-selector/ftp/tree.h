@@ -42,7 +42,8 @@ int tree_open(const char *directory);
 
 /* The path that name means for a client whose current directory is from.
    Writes it to path[TREE_PATH], which may be from itself. ".." in the root is
-   the root. Errors: ENAMETOOLONG; EINVAL, name has a control character. */
+   the root. Errors: ENAMETOOLONG; EINVAL, name has a control character: see
+   text.h. */
 int tree_join(char *path, const char *from, const char *name);
 
 /* What is at path, a file or a directory: writes it to *found. */
@@ -56,9 +57,10 @@ int tree_read(const char *path, struct stat *found);
    ends with closedir(3). */
 DIR *tree_list(const char *path);
 
-/* The next file or directory in it, in no particular order: returns its name,
-   which is valid until the next call, and writes what it is to *found.
-   NULL: there are no more. */
+/* The next entry of it, in no particular order: returns its name, which is
+   valid until the next call, and writes what it is to *found. "": clients
+   cannot see this entry. NULL: there are no more, and errno is 0; or an error,
+   see errno. */
 const char *tree_next(DIR *directory, struct stat *found);
 
 /* Make a directory, remove an empty one, remove a file (EISDIR: it is a

@@ -1,23 +1,20 @@
 /*
  * 06a-event-queue: a queue of events, each with the function that handles it.
  *
- *     make 06a                                                   run it
- *     06-selector/steps/06a-event-queue [-s SECONDS (0.2)]
+ *     make 06a  or:  06-selector/steps/06a-event-queue [-s SECONDS (0.2)]
  *
  * A child process plays the user with mouse and keyboard; the queue is a pipe.
  * Look at the loop in main(): it does not know what a click or a key is. It
  * calls the function in the event. And look at on_save(), which is slow: there
- * is one loop, so the next events wait. -s says how long a second of the table
- * below lasts.
+ * is one loop, so the next events wait.
  * The notes: 事件驱动与异步IO (事件驱动模型).
  *
  *     0.0 s  no event: the loop sleeps
- *     1.0 s  onClick: Open
- *     2.0 s  onKeyDown: h
+ *     ...
  *     3.0 s  onClick: Save, which takes time ...
  *     5.5 s  ... saved
  *     5.5 s  onKeyDown: i  (1.5 s late)
- *     5.5 s  onClick: Quit  (0.5 s late)
+ *     ...
  *     5.5 s  the user has left: 5 events, 5 handled, in order
  */
 #include "step.h"
@@ -76,8 +73,7 @@ static void play_user(int queue)
     for (int i = 0; i < 5; i++) {
         nap(1);
         events[i].at = now();
-        if (write(queue, &events[i], sizeof events[i]) < 0)
-            err(1, "write");
+        check(write(queue, &events[i], sizeof events[i]), "write");
     }
 }
 
@@ -87,10 +83,8 @@ int main(int argc, char **argv)
     printf("%.1f s  no event: the loop sleeps\n", now());
 
     int queue[2];
-    pid_t user = pipe(queue) < 0 ? -1 : fork();
-    if (user < 0)
-        err(1, "pipe and fork");
-    if (user == 0) {
+    check(pipe(queue), "pipe");
+    if (check(fork(), "fork") == 0) {
         play_user(queue[1]);
         return 0;
     }

@@ -61,25 +61,24 @@ static void print_best(const char *when)
     selector_close(selector);
 }
 
-/* Another fd for the same file, not below FD_SETSIZE. Raises the limit of open
-   files first. Returns -1 if the hard limit is too low. */
-static int high_fd(int fd)
+/* Limit the numbers of this process's fds, as far as the system allows. */
+static void limit_fds(rlim_t below)
 {
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
+    limit.rlim_cur = below < limit.rlim_max ? below : limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
-    return fcntl(fd, F_DUPFD, FD_SETSIZE);
 }
 
 int main(int argc, char **argv)
 {
     static const char *const names[] = { "epoll", "kqueue", "poll", "select" };
     begin_step(argc, argv, "", "(no options)");
-    int null = open("/dev/null", O_RDONLY), ends[2];
-    if (null < 0 || pipe(ends) < 0 || write(ends[1], "x", 1) != 1)
-        err(1, "/dev/null and a pipe");
-    int high = high_fd(ends[0]);
+    int null = check(open("/dev/null", O_RDONLY), "/dev/null"), ends[2];
+    check(pipe(ends), "pipe");
+    check(write(ends[1], "x", 1), "write");
+    limit_fds(RLIM_INFINITY);
+    int high = fcntl(ends[0], F_DUPFD, FD_SETSIZE); /* -1: not allowed */
 
     printf("backend  here         /dev/null  fd %d\n", high);
     for (int i = 0; i < 4; i++) {
@@ -92,10 +91,6 @@ int main(int argc, char **argv)
                    high < 0 ? "(no such fd)" : try_backend(names[i], high));
     }
     print_best("\nselector_open(NULL)");
-    struct rlimit limit;
-    getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = 3; /* fds 0, 1 and 2 are open already */
-    setrlimit(RLIMIT_NOFILE, &limit);
+    limit_fds(3); /* fds 0, 1 and 2 are open already */
     print_best("... without a free fd");
-    return 0;
 }

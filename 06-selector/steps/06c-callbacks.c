@@ -80,7 +80,7 @@ int main(int argc, char **argv)
     step.port = 8080;
     begin_step(argc, argv, "p:", "[-p PORT (8080; 0: any free)]");
     int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* the client may have left */
+    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
     selector = selector_open(NULL);
     if (selector == NULL || selector_register(selector, listener,
                                 SELECTOR_READ, on_accept, NULL) < 0)

@@ -31,11 +31,12 @@
 
 static struct {
     int port;                 /* -p; a step sets its default */
-    double second;            /* -s: seconds that one of the notes lasts */
+    double second;            /* -s: how long a second of the notes lasts */
     bool flag[128];           /* flag['b']: -b was given. -q: no log */
     const char *name, *usage; /* begin_step() sets them */
 } step = { .second = 0.2 };
 
+/* Functions that are in server.c, too, use these names. */
 #define LESSON step.name
 #define USAGE step.usage
 
@@ -66,7 +67,7 @@ static inline int parse_number(const char *text, int least, int most)
     return (int)n;
 }
 
-/* An option's seconds, from 0.001 to 60; "nan" and "inf" are none. */
+/* An option's seconds, from 0.001 to 60; not "nan" or "inf". */
 static inline double parse_seconds(const char *text)
 {
     char *end;
@@ -78,8 +79,8 @@ static inline double parse_seconds(const char *text)
 }
 
 /* What a step calls first. It opens fds 0 to 2 if they are closed, makes
-   stdout line buffered, and ignores SIGPIPE: send() to a reset socket fails
-   with EPIPE then. It reads the options into step: OPTIONS is for getopt(3),
+   stdout line buffered, and ignores SIGPIPE, so that send() to a reset socket
+   fails with EPIPE. It reads the options into step: OPTIONS is for getopt(3),
    TEXT is the usage without the program's name. A wrong argument ends the
    step, exit status 2. */
 static inline void begin_step(int argc, char **argv, const char *options,
@@ -102,6 +103,15 @@ static inline void begin_step(int argc, char **argv, const char *options,
     open_standard_fds();
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);
+}
+
+/* What a system call has returned. If it has failed (-1), that ends the step,
+   exit status 1: CALL stands in the error message. */
+static inline int check(long result, const char *call)
+{
+    if (result < 0)
+        err(1, "%s", call);
+    return (int)result;
 }
 
 /* -------------------------------------------------------------- clocks */
@@ -142,10 +152,11 @@ static inline void nap(double seconds)
 
 enum { BACKLOG = 4096 }; /* clients that may wait for accept() */
 
-static bool out_of_fds; /* no accept() before a client closes */
+static bool out_of_fds; /* no free fd: no accept() until a client closes */
 static int clients_open; /* clients now: accept_fd() less close_fd() */
 
-/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. */
+/* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
+   SO_REUSEADDR, old connections in TIME_WAIT do not make bind() fail. */
 static inline int listen_on(int port)
 {
     struct sockaddr_in address = {
@@ -167,9 +178,10 @@ static inline int listen_on(int port)
     return listener;
 }
 
-/* Accept one client; its socket does not block. Returns its fd, or -1: the
-   client has left already, or it gets no fd below LIMIT, or accept() failed.
-   After an error it sleeps 10 ms, or the step would spin. */
+/* Accept one client; its socket does not block. Returns its fd, or -1 if the
+   client has left already, or accept() failed, or the fd is not below LIMIT
+   (then it is closed). After an error the function sleeps 10 ms, or the step
+   would spin. */
 static inline int accept_fd(int listener, int limit)
 {
     int fd = accept(listener, NULL, NULL);
@@ -189,7 +201,7 @@ static inline int accept_fd(int listener, int limit)
         return -1;
     }
     clients_open++;
-    fcntl(fd, F_SETFL, O_NONBLOCK); /* Linux does not inherit it */
+    fcntl(fd, F_SETFL, O_NONBLOCK); /* on Linux, accept() leaves it unset */
     return fd;
 }
 
@@ -202,7 +214,7 @@ static inline void close_fd(int fd, const char *why)
     out_of_fds = false;
 }
 
-/* After a call on a non-blocking socket: is it worth trying again later? */
+/* A call on a non-blocking socket failed. Is it worth a new try later? */
 static inline bool not_now(void)
 {
     return errno == EAGAIN || errno == EINTR;

@@ -3,38 +3,25 @@
  *
  *     make 07a  or:  07-threads-procs/steps/07a-threads [-s SECONDS (0.2)]
  *
- * SECONDS: how long one second of the notes lasts. pthread_join() blocks the
- * thread that calls it until the other thread has ended. No other thread
- * waits. Look at the place of "end....". (Two threads that start together may
- * print "Begin" in either order.) At its end a Python program waits for all
- * its threads. In C the end of main() ends them all. So here main() joins the
- * other threads after "end....", except in the last case. (pthread_exit() in
- * main() would also do: it ends only the thread that calls it.)
+ * pthread_join() blocks the thread that calls it until the other thread has
+ * ended. No other thread waits. Look at the place of "end....". At its end a
+ * Python program waits for all its threads. In C the end of main() ends them
+ * all. So here main() joins the other threads after "end....", except in the
+ * last case. (pthread_exit() in main() would also do: it ends only the thread
+ * that calls it.)
  * The notes: Thread类直接创建.
  *
  *     join both
  *      0.0 s  Begin Alex
- *      0.0 s  Begin egon
+ *      0.0 s  Begin egon    (or first egon, then Alex)
  *      3.0 s  Ending Alex
  *      5.0 s  Ending egon
  *      5.0 s  end....
  *     join the first
- *      0.0 s  Begin Alex
- *      0.0 s  Begin egon
+ *      ...
  *      3.0 s  Ending Alex
  *      3.0 s  end....
  *      5.0 s  Ending egon
- *     join none
- *      0.0 s  end....
- *      0.0 s  Begin Alex
- *      0.0 s  Begin egon
- *      3.0 s  Ending Alex
- *      5.0 s  Ending egon
- *     join the first, and end
- *      0.0 s  Begin Alex
- *      0.0 s  Begin egon
- *      3.0 s  Ending Alex
- *      3.0 s  end....
  */
 #include "step.h"
 

@@ -3,33 +3,21 @@
  *
  *     make 07b  or:  07-threads-procs/steps/07b-daemon [-s SECONDS (0.2)]
  *
- * SECONDS: how long one second of the notes lasts. In Python the end of the
- * process waits for all threads but the daemon threads. In C it waits for
- * none: main() must join each thread that has to finish. Look at the threads
- * that print no "Ending". The second case is the notes' own. It cannot show
- * what a daemon thread is, because Alex ends before egon does. The last case
- * shows that pthread_detach() makes no difference: nobody will join a detached
- * thread, and the end of main() cuts it off, too.
+ * In Python the end of the process waits for all threads but the daemon
+ * threads. In C it waits for none: main() must join each thread that has to
+ * finish. Look at the threads that print no "Ending". The second case is the
+ * notes' own. It cannot show what a daemon thread is, because Alex ends before
+ * egon does. The last case shows that pthread_detach() makes no difference:
+ * the end of main() cuts off a detached thread, too.
  * The notes: setDaemon(True).
  *
  *     both are daemons
  *      0.0 s  Begin Alex
  *      0.0 s  Begin egon
  *      1.0 s  end..
- *     Alex, 3 s, is a daemon
- *      0.0 s  Begin Alex
- *      0.0 s  Begin egon
- *      3.0 s  Ending Alex
- *      5.0 s  Ending egon
- *      5.0 s  end..
+ *     ...
  *     egon, 5 s, is a daemon
- *      0.0 s  Begin Alex
- *      0.0 s  Begin egon
- *      3.0 s  Ending Alex
- *      3.0 s  end..
- *     egon is detached
- *      0.0 s  Begin Alex
- *      0.0 s  Begin egon
+ *      ...
  *      3.0 s  Ending Alex
  *      3.0 s  end..
  */

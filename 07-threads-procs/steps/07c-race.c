@@ -4,12 +4,11 @@
  *     make 07c  or:  07-threads-procs/steps/07c-race [-s SECONDS (0.2)]
  *     make tsan-07c the same under ThreadSanitizer, which finds the race
  *
- * SECONDS: how long one second of the notes lasts. Each thread reads the
- * number, sleeps for 0.1 s, and writes the number less one. Without a lock all
- * threads read it before the first one writes, so 100 subtractions become one
- * (or a few). Look at the times: the notes hold the lock while they sleep, and
- * 100 threads sleep one after the other. The last case holds it only while it
- * uses the number.
+ * Each thread reads the number, sleeps for 0.1 s, and writes the number less
+ * one. Without a lock all threads read it before the first one writes, so 100
+ * subtractions become one (or a few). Look at the times: the notes hold the
+ * lock while they sleep, and 100 threads sleep one after the other. The last
+ * case holds it only while it uses the number.
  * The notes: 同步锁(Lock).
  *
  *     no lock                  99 left of 100, after  0.1 s
@@ -53,13 +52,9 @@ static void *nap_without_lock(void *unused)
 
 static void run(const char *title, void *(*body)(void *))
 {
-    pthread_t threads[THREADS];
     double begin = now();
     num = THREADS;
-    for (int i = 0; i < THREADS; i++)
-        threads[i] = create_thread(body, NULL);
-    for (int i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
+    run_threads(THREADS, body);
     printf("%-23s  %2d left of %d, after %4.1f s\n", title, num, THREADS,
            now() - begin);
 }

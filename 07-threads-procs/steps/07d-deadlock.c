@@ -3,13 +3,12 @@
  *
  *     make 07d  or:  07-threads-procs/steps/07d-deadlock [-s SECONDS (0.2)]
  *
- * SECONDS: how long one second of the notes lasts. A thread that has its first
- * lock waits until the other thread has one, too: so the deadlock happens
- * every time. The system does not notice it: each thread sleeps in
- * pthread_mutex_lock(). To see the circle, the program must record which
- * thread holds which lock, and which lock it waits for. Look at the two cures:
- * all threads take the locks in the same order; or no thread waits while it
- * holds a lock.
+ * A thread that has its first lock waits until the other thread has one, too:
+ * so the deadlock happens every time. The system does not notice it: each
+ * thread sleeps in pthread_mutex_lock(). To see the circle, the program must
+ * record which thread holds which lock, and which lock it waits for. Look at
+ * the two cures: all threads take the locks in the same order; or no thread
+ * waits while it holds a lock.
  * The notes: 线程死锁和递归锁.
  *
  *     A then B, against B then A
@@ -17,22 +16,17 @@
  *      0.1 s  Thread-2 got B
  *      0.3 s  deadlock: Thread-1 holds A and waits for B
  *      0.3 s  deadlock: Thread-2 holds B and waits for A
- *     both A then B
- *      0.0 s  Thread-1 got A
- *      3.0 s  Thread-1 got B
- *      3.0 s  Thread-2 got A
- *      3.1 s  Thread-2 got B
- *      3.2 s  both have ended
+ *     ...
  *     A then B, against B then A, but no thread waits while it holds a lock
- *      0.0 s  Thread-1 got A
- *      0.1 s  Thread-2 got B
+ *      ...
  *      0.1 s  Thread-1 cannot have B: it unlocks A
  *      0.2 s  Thread-2 got A
- *      1.1 s  Thread-1 got A
- *      1.1 s  Thread-1 got B
+ *      ...
  *      1.2 s  both have ended
  */
 #include "step.h"
+
+#include <stdatomic.h>
 
 struct lock {
     const char *name;
@@ -51,9 +45,11 @@ static struct lock a = { "A", PTHREAD_MUTEX_INITIALIZER, NULL };
 static struct lock b = { "B", PTHREAD_MUTEX_INITIALIZER, NULL };
 static struct thread one = { .name = "Thread-1", .first = &a, .second = &b,
                              .retry = 1 };
-static struct thread two = { .name = "Thread-2", .retry = 2 };
-static int begun, ended; /* threads that have had a lock; that are done */
+static struct thread two = { .name = "Thread-2", .first = &b, .second = &a,
+                             .retry = 2 };
 static pthread_mutex_t record = PTHREAD_MUTEX_INITIALIZER; /* of all this */
+static atomic_int begun, ended; /* threads that have had a lock; are done */
+static void *(*body)(void *);   /* what each thread does */
 
 static void set_owner(struct lock *l, struct thread *owner)
 {
@@ -89,24 +85,15 @@ static void release(struct lock *l)
     pthread_mutex_unlock(&l->mutex);
 }
 
-/* Add N to a count; returns the sum. */
-static int add(int *count, int n)
-{
-    pthread_mutex_lock(&record);
-    int sum = *count += n;
-    pthread_mutex_unlock(&record);
-    return sum;
-}
-
 /* Take the first lock, and wait until the other thread has one, too. If both
    begin with the same lock, the other thread cannot have it: wait for 3 s. */
 static void acquire_first(struct thread *t)
 {
     acquire(t, t->first);
-    add(&begun, 1);
+    begun++;
     for (int i = 0; one.first != two.first || i < 30; i++) {
         nap(0.1);
-        if (add(&begun, 0) == 2)
+        if (begun == 2)
             return;
     }
 }
@@ -115,7 +102,7 @@ static void release_both(struct thread *t)
 {
     release(t->second);
     release(t->first);
-    add(&ended, 1);
+    ended++;
 }
 
 static void *wait_for_second(void *thread)
@@ -152,44 +139,35 @@ static bool is_deadlock(void)
     return circle;
 }
 
-static void run(void *(*body)(void *), struct lock *first, struct lock *second)
+static void run(void)
 {
-    two.first = first;
-    two.second = second;
     create_thread(body, &one);
     nap(0.1); /* so that Thread-1 gets its lock first */
     create_thread(body, &two);
-    while (add(&ended, 0) < 2) {
+    while (ended < 2) {
         nap(0.1);
-        if (!is_deadlock())
-            continue;
-        print_line("deadlock: %s holds A and waits for B", one.name);
-        print_line("deadlock: %s holds B and waits for A", two.name);
-        return;
+        if (is_deadlock()) {
+            print_line("deadlock: %s holds A and waits for B", one.name);
+            print_line("deadlock: %s holds B and waits for A", two.name);
+            return;
+        }
     }
     print_line("both have ended");
-}
-
-static void deadlock(void)
-{
-    run(wait_for_second, &b, &a);
-}
-
-static void same_order(void)
-{
-    run(wait_for_second, &a, &b);
-}
-
-static void no_wait_with_a_lock(void)
-{
-    run(try_second, &b, &a);
 }
 
 int main(int argc, char **argv)
 {
     begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
-    run_case("A then B, against B then A", deadlock);
-    run_case("both A then B", same_order);
+    body = wait_for_second;
+    run_case("A then B, against B then A", run);
+
+    two.first = &a;
+    two.second = &b;
+    run_case("both A then B", run);
+
+    two.first = &b;
+    two.second = &a;
+    body = try_second;
     run_case("A then B, against B then A, but no thread waits while it holds "
-             "a lock", no_wait_with_a_lock);
+             "a lock", run);
 }

@@ -3,12 +3,11 @@
  *
  *     make 07e  or:  07-threads-procs/steps/07e-recursive [-s SECONDS (0.2)]
  *
- * SECONDS: how long one second of the notes lasts. Python's Lock is a plain
- * mutex in C, and RLock is PTHREAD_MUTEX_RECURSIVE: it counts, and its owner
- * must unlock it as often as it has locked it. The notes' example unlocks once
- * too few, and hangs: look at the mutex after its owner has ended. With all
- * unlocks the example ends. The reason is not that the mutex is recursive: it
- * has one mutex where 07d has two.
+ * Python's Lock is a plain mutex in C, and RLock is PTHREAD_MUTEX_RECURSIVE:
+ * it counts, and its owner must unlock it as often as it has locked it. The
+ * notes' example unlocks once too few, and hangs: look at the mutex after its
+ * owner has ended. With all unlocks it ends; but the reason is not that the
+ * mutex is recursive: it has one mutex where 07d has two.
  * The notes: 线程死锁和递归锁, 递归例子.
  *
  *     one thread locks twice
@@ -16,20 +15,19 @@
  *       error check   1st: ok, 2nd: Resource deadlock avoided
  *       recursive     1st: ok, 2nd: ok
  *         unlocked once, trylock in another thread: Device or resource busy
- *         unlocked twice, trylock in another thread: ok
+ *     ...
  *     the notes' five threads, which lock twice and unlock once
  *       1 of 5 ended, trylock: Device or resource busy
- *     the same, but they unlock twice
- *       5 of 5 ended, trylock: ok
  */
 #include "step.h"
+
+#include <stdatomic.h>
 
 enum { THREADS = 5 };
 
 static pthread_mutex_t mutex; /* the recursive one */
 static bool unlocks_twice;
-static int ended;
-static pthread_mutex_t count_lock = PTHREAD_MUTEX_INITIALIZER; /* of ended */
+static atomic_int ended; /* threads */
 
 static void init(pthread_mutex_t *m, int type)
 {
@@ -46,39 +44,41 @@ static const char *text_of(int error)
 }
 
 /* If it gets the mutex, it unlocks it at once. */
-static void *try_lock(void *unused)
+static void *try_lock(void *error)
 {
-    static int error;
-    (void)unused;
-    error = pthread_mutex_trylock(&mutex);
-    if (error == 0)
+    *(int *)error = pthread_mutex_trylock(&mutex);
+    if (*(int *)error == 0)
         pthread_mutex_unlock(&mutex);
-    return &error;
+    return NULL;
 }
 
 static const char *try_in_another_thread(void)
 {
-    void *error;
-    pthread_join(create_thread(try_lock, NULL), &error);
-    return text_of(*(int *)error);
+    int error;
+    pthread_join(create_thread(try_lock, &error), NULL);
+    return text_of(error);
+}
+
+static const char *lock(pthread_mutex_t *m)
+{
+    return text_of(pthread_mutex_lock(m));
 }
 
 static void lock_twice(void)
 {
     pthread_mutex_t plain, checking;
     init(&plain, PTHREAD_MUTEX_NORMAL);
-    printf("  plain         1st: %s, ", text_of(pthread_mutex_lock(&plain)));
+    printf("  plain         1st: %s, ", lock(&plain));
     if (pthread_mutex_trylock(&plain) == EBUSY)
         puts("2nd would block for ever (trylock: EBUSY)");
 
     init(&checking, PTHREAD_MUTEX_ERRORCHECK);
-    printf("  error check   1st: %s, ",
-           text_of(pthread_mutex_lock(&checking)));
-    printf("2nd: %s\n", text_of(pthread_mutex_lock(&checking)));
+    printf("  error check   1st: %s, ", lock(&checking));
+    printf("2nd: %s\n", lock(&checking));
 
     init(&mutex, PTHREAD_MUTEX_RECURSIVE);
-    printf("  recursive     1st: %s, ", text_of(pthread_mutex_lock(&mutex)));
-    printf("2nd: %s\n", text_of(pthread_mutex_lock(&mutex)));
+    printf("  recursive     1st: %s, ", lock(&mutex));
+    printf("2nd: %s\n", lock(&mutex));
     pthread_mutex_unlock(&mutex);
     printf("    unlocked once, trylock in another thread: %s\n",
            try_in_another_thread());
@@ -101,33 +101,20 @@ static void *do_a_then_b(void *unused)
     pthread_mutex_unlock(&mutex);
     if (unlocks_twice)
         pthread_mutex_unlock(&mutex);
-    pthread_mutex_lock(&count_lock);
     ended++;
-    pthread_mutex_unlock(&count_lock);
     return unused;
 }
 
 /* One after the other, the threads hold the mutex for 10 s in all. */
 static void five_threads(void)
 {
-    int n = 0;
     init(&mutex, PTHREAD_MUTEX_RECURSIVE);
     for (int i = 0; i < THREADS; i++)
         create_thread(do_a_then_b, NULL);
-    for (int i = 0; i < 150 && n < THREADS; i++) { /* 15 s */
+    for (int i = 0; i < 150 && ended < THREADS; i++)
         nap(0.1);
-        pthread_mutex_lock(&count_lock);
-        n = ended;
-        pthread_mutex_unlock(&count_lock);
-    }
-    printf("  %d of %d ended, trylock: %s\n", n, THREADS,
+    printf("  %d of %d ended, trylock: %s\n", ended, THREADS,
            try_in_another_thread());
-}
-
-static void five_right_threads(void)
-{
-    unlocks_twice = true;
-    five_threads();
 }
 
 int main(int argc, char **argv)
@@ -136,5 +123,6 @@ int main(int argc, char **argv)
     run_case("one thread locks twice", lock_twice);
     run_case("the notes' five threads, which lock twice and unlock once",
              five_threads);
-    run_case("the same, but they unlock twice", five_right_threads);
+    unlocks_twice = true;
+    run_case("the same, but they unlock twice", five_threads);
 }

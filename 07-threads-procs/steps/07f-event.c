@@ -3,30 +3,23 @@
  *
  *     make 07f  or:  07-threads-procs/steps/07f-event [-s SECONDS (0.2)]
  *
- * SECONDS: how long one second of the notes lasts. An event is a flag, a lock
- * and a condition variable: wait() blocks until a thread has set the flag. In
- * the notes each worker clears the flag again. That works as long as all
- * workers are fast. Look at the slow worker: it calls clear() after the boss
- * has called set() for the second time, so it waits for ever. The last case
- * counts the calls of set(); a flag only says that there was one.
+ * An event is a flag, a lock and a condition variable: wait() blocks until a
+ * thread has set the flag. In the notes each worker clears the flag again.
+ * Look at the slow worker: it calls clear() after the boss has called set()
+ * for the second time, so it waits for ever. The last case counts the calls of
+ * set(); a flag only says that there was one.
  * The notes: 同步条件(Event).
  *
  *     a flag, five workers
- *      0.0 s  BOSS: tonight you stay until 22:00
- *      0.0 s  Worker: alas, a hard life!
- *      ...
- *      5.0 s  BOSS: 22:00, you may go
- *      5.0 s  Worker: oh yeah!
  *      ...
  *      9.0 s  5 of 5 have gone home
  *     a flag, and one worker needs 6 s to say alas
  *      ...
  *      9.0 s  4 of 5 have gone home
- *     a count, and one worker needs 6 s to say alas
- *      ...
- *      9.0 s  5 of 5 have gone home
  */
 #include "step.h"
+
+#include <stdatomic.h>
 
 enum { WORKERS = 5 };
 
@@ -34,8 +27,9 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of these: */
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static bool is_set;
 static int set_count;
-static int gone_home;
-static bool counting, one_is_slow; /* set before the threads start */
+static atomic_int gone_home; /* workers; it needs no lock */
+static bool counting; /* or use the flag */
+static int seconds[WORKERS] = { 1, 1, 1, 1, 1 }; /* from alas to clear() */
 
 static void set(void)
 {
@@ -73,52 +67,33 @@ static void *boss(void *unused)
     return unused;
 }
 
-static void *worker(void *number)
+static void *worker(void *needs)
 {
     wait_for(1);
     print_line("Worker: alas, a hard life!");
-    nap(one_is_slow && *(int *)number == 0 ? 6 : 1);
+    nap(*(int *)needs);
     clear();
     wait_for(2);
     print_line("Worker: oh yeah!");
-    pthread_mutex_lock(&lock);
     gone_home++;
-    pthread_mutex_unlock(&lock);
     return NULL;
 }
 
 static void work(void)
 {
-    static int numbers[WORKERS];
-    for (int i = 0; i < WORKERS; i++) {
-        numbers[i] = i;
-        create_thread(worker, &numbers[i]);
-    }
+    for (int i = 0; i < WORKERS; i++)
+        create_thread(worker, &seconds[i]);
     create_thread(boss, NULL);
     nap(9);
-    pthread_mutex_lock(&lock);
     print_line("%d of %d have gone home", gone_home, WORKERS);
-    pthread_mutex_unlock(&lock);
-}
-
-static void work_with_a_slow_one(void)
-{
-    one_is_slow = true;
-    work();
-}
-
-static void count_with_a_slow_one(void)
-{
-    one_is_slow = counting = true;
-    work();
 }
 
 int main(int argc, char **argv)
 {
     begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
     run_case("a flag, five workers", work);
-    run_case("a flag, and one worker needs 6 s to say alas",
-             work_with_a_slow_one);
-    run_case("a count, and one worker needs 6 s to say alas",
-             count_with_a_slow_one);
+    seconds[0] = 6;
+    run_case("a flag, and one worker needs 6 s to say alas", work);
+    counting = true;
+    run_case("a count, and one worker needs 6 s to say alas", work);
 }

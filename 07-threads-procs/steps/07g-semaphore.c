@@ -3,9 +3,9 @@
  *
  *     make 07g  or:  07-threads-procs/steps/07g-semaphore [-s SECONDS (0.2)]
  *
- * SECONDS: how long one second of the notes lasts. A semaphore is a count of
- * permits: sem_wait() subtracts one, and blocks while the count is 0;
- * sem_post() adds one. Look at the second number: never above five.
+ * A semaphore is a count of permits: sem_wait() subtracts one, and blocks
+ * while the count is 0; sem_post() adds one. Look at the second number: never
+ * above five.
  * The notes: 信号量(Semaphore).
  *
  *      0.0 s  Thread-1 enters, 1 inside

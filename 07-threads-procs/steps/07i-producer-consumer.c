@@ -1,16 +1,14 @@
 /*
  * 07i-producer-consumer: a cook makes baozi, three guests eat them.
  *
- *     make 07i  or:  07-threads-procs/steps/07i-producer-consumer
- *                    [-s SECONDS (0.2)]
+ *     make 07i  or: 07-threads-procs/steps/07i-producer-consumer [-s SECONDS]
  *
- * SECONDS: how long one second of the notes lasts. Between them is a shelf, a
- * queue with a limit: when it is full, the fast cook waits for the slow guests
- * (back-pressure). The notes' queue has no limit: look at how many baozi pile
- * up, and the cook never waits. Look also at the end: the cook puts a NO_MORE
- * for each guest. (The notes' guests test whether the queue is empty, and then
- * get an item. Between the two calls another guest may get the last one. The
- * test and the get must be one step, under one lock.)
+ * Between them is a shelf, a queue with a limit: when it is full, the fast
+ * cook waits for the slow guests (back-pressure). The notes' queue has no
+ * limit: look at how many baozi pile up, and the cook never waits. Look also
+ * at the end: the cook puts a NO_MORE for each guest. (The notes' guests test
+ * whether the queue is empty, and then get an item. Between the two calls
+ * another guest may get the last one: both must be one step, under one lock.)
  * The notes: 生产者消费者模型.
  *
  *     a shelf for 3
@@ -18,9 +16,6 @@
  *      0.1 s  B eats baozi 0
  *      ...
  *     made 10, eaten 10, most on the shelf 3, the cook had to wait
- *     a shelf for 1000
- *      ...
- *     made 10, eaten 10, most on the shelf 7, the cook never waited
  */
 #include "step.h"
 
@@ -93,21 +88,11 @@ static void run(void)
            eaten, most, waits > 0 ? "had to wait" : "never waited");
 }
 
-static void small_shelf(void)
-{
-    capacity = 3;
-    run();
-}
-
-static void large_shelf(void)
-{
-    capacity = MAX_CAPACITY;
-    run();
-}
-
 int main(int argc, char **argv)
 {
     begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
-    run_case("a shelf for 3", small_shelf);
-    run_case("a shelf for 1000", large_shelf);
+    capacity = 3;
+    run_case("a shelf for 3", run);
+    capacity = MAX_CAPACITY;
+    run_case("a shelf for 1000", run);
 }

@@ -5,18 +5,16 @@
  *
  * Python's Pipe() keeps messages apart, because it sends a length before each.
  * The kernel's pipe is a stream of bytes: look at the result of two writes. A
- * socketpair of datagrams keeps messages apart without a length. Its two ends
- * are equal; a pipe has one end to read and one to write. Look at the last two
- * lines: the notes only say that recv would block. The end of file comes when
- * the *last* copy of the other end is closed, and fork() makes a second copy.
+ * socketpair of datagrams keeps messages apart without a length. Look at the
+ * last two lines: the notes only say that recv would block. The end of file
+ * comes when the *last* copy of the other end is closed, and fork() makes a
+ * second copy.
  * The notes: 进程间通讯.
  *
  *     a pipe, two writes: one read returns "onetwo"
  *     a pipe, a length before each: "one", "two"
  *     a socketpair of datagrams: "one", "two"
- *     a pipe's writing end, read: Bad file descriptor
- *     a socketpair, both ways: "ping", "pong"
- *     a queue (a pipe with lengths), 5 processes: 5 messages, none mixed
+ *     ...
  *     the writer has ended, we have its end open: read would block for ever
  *     ... and close it: end of file
  */
@@ -31,70 +29,13 @@ enum {
                          those of other processes */
 };
 
-static int ends[2]; /* 0: for the parent; 1: for the child */
+static int ends[2]; /* 0: the parent reads; 1: the child writes */
 
-/* ------------------------------------------------ what the children do */
+/* ------------------------------------------------------------- messages */
 
 static void send_text(const char *bytes)
 {
-    if (write(ends[1], bytes, strlen(bytes)) < 0)
-        err(1, "write");
-}
-
-/* Length and text in one write, so that no other writer comes between. */
-static void send_framed(const char *bytes)
-{
-    char frame[sizeof(uint16_t) + MAX_LENGTH];
-    uint16_t length = (uint16_t)strlen(bytes);
-    memcpy(frame, &length, sizeof length);
-    memcpy(frame + sizeof length, bytes, length);
-    if (write(ends[1], frame, sizeof length + length) < 0)
-        err(1, "write");
-}
-
-static int send_one_two(void)
-{
-    send_text("one");
-    send_text("two");
-    return 0;
-}
-
-static int send_one_two_framed(void)
-{
-    send_framed("one");
-    send_framed("two");
-    return 0;
-}
-
-static int answer_ping(void)
-{
-    char bytes[MAX_LENGTH];
-    ssize_t n = read(ends[1], bytes, sizeof bytes);
-    send_text(n == 4 && memcmp(bytes, "ping", 4) == 0 ? "pong" : "?");
-    return 0;
-}
-
-static int put_in_queue(void)
-{
-    char bytes[MAX_LENGTH] = "";
-    memset(bytes, 'A' + (int)(getpid() % 26), MAX_LENGTH - 1);
-    send_framed(bytes);
-    return 0;
-}
-
-/* ------------------------------------------------- what the parent does */
-
-/* Make two ends: a pair of sockets of this type, or, if it is 0, a pipe. */
-static void make_ends(int type)
-{
-    if (type == 0 ? pipe(ends) : socketpair(AF_UNIX, type, 0, ends))
-        err(1, "pipe or socketpair");
-}
-
-static void close_both(void)
-{
-    close(ends[0]);
-    close(ends[1]);
+    check(write(ends[1], bytes, strlen(bytes)), "write");
 }
 
 static const char *read_text(void)
@@ -105,6 +46,16 @@ static const char *read_text(void)
         return strerror(errno);
     bytes[n] = '\0';
     return n == 0 ? "end of file" : bytes;
+}
+
+/* Length and text in one write, so that no other writer comes between. */
+static void send_framed(const char *bytes)
+{
+    char frame[sizeof(uint16_t) + MAX_LENGTH];
+    uint16_t length = (uint16_t)strlen(bytes);
+    memcpy(frame, &length, sizeof length);
+    memcpy(frame + sizeof length, bytes, length);
+    check(write(ends[1], frame, sizeof length + length), "write");
 }
 
 static void read_all(void *bytes, size_t size)
@@ -127,17 +78,37 @@ static const char *read_framed(void)
     return bytes;
 }
 
+/* -------------------------------------------------------- two processes */
+
+/* A child sends two messages. Return when it has ended. */
+static void send_one_two(void (*send_message)(const char *))
+{
+    pid_t pid = fork_process();
+    if (pid == 0) {
+        send_message("one");
+        send_message("two");
+        _exit(0);
+    }
+    join_process(pid);
+}
+
+static void close_both(void)
+{
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void keep_apart(void)
 {
-    make_ends(0);
-    join_process(create_process(send_one_two));
+    check(pipe(ends), "pipe");
+    send_one_two(send_text);
     printf("a pipe, two writes: one read returns \"%s\"\n", read_text());
-    join_process(create_process(send_one_two_framed));
+    send_one_two(send_framed);
     printf("a pipe, a length before each: \"%s\"", read_framed());
     printf(", \"%s\"\n", read_framed());
     close_both();
-    make_ends(SOCK_DGRAM);
-    join_process(create_process(send_one_two));
+    check(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), "socketpair");
+    send_one_two(send_text);
     printf("a socketpair of datagrams: \"%s\"", read_text());
     printf(", \"%s\"\n", read_text());
     close_both();
@@ -145,30 +116,40 @@ static void keep_apart(void)
 
 static void both_ways(void)
 {
-    char byte;
-    make_ends(0);
-    if (read(ends[1], &byte, 1) < 0)
+    char bytes[5] = "";
+    check(pipe(ends), "pipe");
+    if (read(ends[1], bytes, 4) < 0)
         printf("a pipe's writing end, read: %s\n", strerror(errno));
     close_both();
-    make_ends(SOCK_STREAM);
-    pid_t pid = create_process(answer_ping);
-    if (write(ends[0], "ping", 4) != 4)
-        err(1, "write");
+    check(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "socketpair");
+    pid_t pid = fork_process();
+    if (pid == 0) {
+        check(read(ends[1], bytes, 4), "read");
+        send_text(strcmp(bytes, "ping") == 0 ? "pong" : "?");
+        _exit(0);
+    }
+    check(write(ends[0], "ping", 4), "write");
     printf("a socketpair, both ways: \"ping\", \"%s\"\n", read_text());
     join_process(pid);
     close_both();
 }
 
+/* Each child sends a message of one letter, as long as it may be. */
 static void queue(void)
 {
     int whole = 0;
-    make_ends(0);
+    check(pipe(ends), "pipe");
     for (int i = 0; i < WRITERS; i++)
-        create_process(put_in_queue);
+        if (fork_process() == 0) {
+            char bytes[MAX_LENGTH + 1] = "";
+            memset(bytes, 'A' + i, MAX_LENGTH);
+            send_framed(bytes);
+            _exit(0);
+        }
     for (int i = 0; i < WRITERS; i++) {
         const char *bytes = read_framed();
-        whole += strlen(bytes) == MAX_LENGTH - 1 &&
-                 strspn(bytes, (char[]){ bytes[0], '\0' }) == MAX_LENGTH - 1;
+        char letter[] = { bytes[0], '\0' };
+        whole += strspn(bytes, letter) == MAX_LENGTH;
     }
     while (wait(NULL) > 0)
         continue;
@@ -179,8 +160,8 @@ static void queue(void)
 
 static void forgotten_end(void)
 {
-    make_ends(0);
-    join_process(create_process(send_one_two));
+    check(pipe(ends), "pipe");
+    send_one_two(send_text);
     read_text();
     struct pollfd end = { .fd = ends[0], .events = POLLIN };
     if (poll(&end, 1, 100) == 0)

@@ -11,8 +11,7 @@
  * after its GET until all ten have done theirs.) ADD is one message.
  * The notes: 通过 Manager 共享.
  *
- *     the dict has 13 keys; each of the ten pids has itself as value: 1
- *     "pid" is one of the ten: 1
+ *     ...
  *     the list has 10 pids
  *     counted by GET and SET: 1
  *     counted by ADD: 10
@@ -23,7 +22,6 @@
 #include <poll.h>
 
 enum { CHILDREN = 10, CLIENTS = CHILDREN + 1, MOST = 100 /* keys, items */ };
-
 enum { KEY_PID = -1, KEY_COUNT = -2, KEY_SUM = -3 }; /* others are pids */
 
 struct request {
@@ -83,8 +81,7 @@ static int manage(void)
                 continue;
             if (read(fds[i].fd, &r, sizeof r) == sizeof r) {
                 long answer = execute(&r);
-                if (write(fds[i].fd, &answer, sizeof answer) < 0)
-                    warn("write");
+                send(fds[i].fd, &answer, sizeof answer, 0);
             } else {
                 fds[i].fd = -1; /* poll() skips it from now on */
                 open--;
@@ -115,7 +112,6 @@ static void close_others(void)
 
 static int use_both(void)
 {
-    char byte;
     long pid = getpid();
     close_others();
     call(SET, KEY_PID, pid);
@@ -123,22 +119,9 @@ static int use_both(void)
     call(APPEND, 0, pid);
     call(ADD, KEY_SUM, 1);
     long count = call(GET, KEY_COUNT, 0);
-    close(gate[1]);
-    if (read(gate[0], &byte, 1) != 0) /* until all have closed it */
-        err(1, "gate");
+    wait_for_all(gate);
     call(SET, KEY_COUNT, count + 1);
     return 0;
-}
-
-static void make_pairs(void)
-{
-    for (int i = 0; i < CLIENTS; i++) {
-        int ends[2];
-        if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
-            err(1, "socketpair");
-        to_clients[i] = ends[0];
-        to_manager[i] = ends[1];
-    }
 }
 
 int main(int argc, char **argv)
@@ -146,10 +129,14 @@ int main(int argc, char **argv)
     pid_t children[CHILDREN];
     bool last = false, all = true;
     begin_step(argc, argv, "", "(no options)");
-    make_pairs();
+    for (int i = 0; i < CLIENTS; i++) {
+        int ends[2];
+        check(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), "socketpair");
+        to_clients[i] = ends[0];
+        to_manager[i] = ends[1];
+    }
     pid_t manager = create_process(manage);
-    if (pipe(gate) < 0)
-        err(1, "pipe");
+    check(pipe(gate), "pipe");
     for (own = 0; own < CHILDREN; own++)
         children[own] = create_process(use_both);
     close_others();

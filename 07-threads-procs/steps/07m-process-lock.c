@@ -1,23 +1,20 @@
 /*
  * 07m-process-lock: ten processes print two halves of a line each.
  *
- *     make 07m  or:  07-threads-procs/steps/07m-process-lock [-s SECONDS]
+ *     make 07m  or: 07-threads-procs/steps/07m-process-lock [-s SECONDS (0.2)]
  *
- * SECONDS (0.2): how long one second of the notes lasts. A mutex works between
- * processes if it lies in shared memory and has the attribute PROCESS_SHARED.
- * Look at the lines without it: the halves of ten lines mix. The last two
- * lines are not in the notes: a process may be killed while it holds the lock.
- * A robust mutex returns EOWNERDEAD to the next process, which repairs what
- * the mutex protects and goes on. With a plain one all others wait for ever.
+ * A mutex works between processes if it lies in shared memory and has the
+ * attribute PROCESS_SHARED. Look at the lines without it: the halves mix. The
+ * last two lines are not in the notes: a process may be killed while it holds
+ * the lock. With a plain mutex all others wait for ever. A robust one returns
+ * EOWNERDEAD to the next process, which repairs what the mutex protects.
  * The notes: 进程锁 Lock.
  *
  *     without a lock
  *     hello world 0hello world 1hello world 2... Finished 0
- *      Finished 1
  *     ...
  *     with a lock
  *     hello world 0 Finished 0
- *     hello world 1 Finished 1
  *     ...
  *     the owner is killed: the next process gets "Owner died"
  *     it goes on: after that a process gets "ok"
@@ -54,15 +51,10 @@ static int print_two_halves(void)
         pthread_mutex_lock(lock);
     printf("hello world %d", number);
     fflush(stdout);
-    if (!use_lock) { /* until all are here, or they might mix only by luck */
-        char byte;
-        close(gate[1]);
-        if (read(gate[0], &byte, 1) < 0)
-            err(1, "read");
-    }
+    if (!use_lock)
+        wait_for_all(gate); /* or they might mix only by luck */
     nap(0.1);
     printf(" Finished %d\n", number);
-    fflush(stdout);
     if (use_lock)
         pthread_mutex_unlock(lock);
     return 0;
@@ -71,8 +63,7 @@ static int print_two_halves(void)
 static void ten_children(const char *title)
 {
     puts(title);
-    if (pipe(gate) < 0)
-        err(1, "pipe");
+    check(pipe(gate), "pipe");
     for (number = 0; number < CHILDREN; number++)
         create_process(print_two_halves);
     close(gate[0]);
@@ -82,12 +73,6 @@ static void ten_children(const char *title)
 }
 
 #ifndef __APPLE__
-static int die_with_lock(void)
-{
-    pthread_mutex_lock(lock);
-    return raise(SIGKILL);
-}
-
 static const char *text_of(int error)
 {
     return error == 0 ? "ok" : error == EOWNERDEAD ? "Owner died" : "?";
@@ -95,7 +80,12 @@ static const char *text_of(int error)
 
 static void owner_dies(void)
 {
-    join_process(create_process(die_with_lock));
+    pid_t owner = fork_process();
+    if (owner == 0) {
+        pthread_mutex_lock(lock);
+        raise(SIGKILL);
+    }
+    join_process(owner);
     printf("the owner is killed: the next process gets \"%s\"\n",
            text_of(pthread_mutex_lock(lock)));
     pthread_mutex_consistent(lock);

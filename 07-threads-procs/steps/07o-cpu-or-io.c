@@ -3,25 +3,22 @@
  *
  *     make 07o  or:  07-threads-procs/steps/07o-cpu-or-io [-s SECONDS (0.2)]
  *
- * SECONDS: how long a task waits. There are four tasks, of two kinds: to wait,
- * as for a network; or to count primes. Look at the last column: how many CPUs
- * worked at the same time. Python's lock (the GIL) allows the threads of a
- * program one CPU. C has no such lock: threads use as many CPUs as there are
- * and are free. Waiting needs no CPU, and four tasks wait as long as one.
+ * Four tasks, of two kinds: wait for a second, as for a network; or count
+ * primes. Look at the last column: how many CPUs worked at the same time.
+ * Python's lock (the GIL) allows the threads of a program one CPU. C has no
+ * such lock. Waiting needs no CPU, and four tasks wait as long as one.
  * The notes: 多线程的使用场景, 并行和并发. Four threads are concurrent; if more
  * than one CPU works at once, they are parallel, too.
  *
  *     2  CPUs              took     CPU  at once
  *     waiting, 1 thread   0.80 s  0.00 s     0.0
- *     ... 4 threads       0.20 s  0.00 s     0.0
- *     ... 4 processes     0.20 s  0.00 s     0.0
+ *     ...
  *     primes, 1 thread    0.09 s  0.09 s     1.0
  *     ... 4 threads       0.05 s  0.09 s     1.9
- *     ... 4 processes     0.05 s  0.10 s     1.9
- *     24 of 24 tasks right
  */
 #include "step.h"
 
+#include <stdatomic.h>
 #include <sys/resource.h>
 
 enum { TASKS = 4, BELOW = 300000, PRIMES_BELOW = 25997 };
@@ -46,15 +43,11 @@ static int count_primes(void)
 }
 
 static int (*task)(void);
-static int wrong; /* tasks */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of wrong */
+static atomic_int wrong; /* tasks */
 
 static void *run_task(void *unused)
 {
-    int result = task();
-    pthread_mutex_lock(&lock);
-    wrong += result != 0;
-    pthread_mutex_unlock(&lock);
+    wrong += task() != 0;
     return unused;
 }
 
@@ -66,11 +59,7 @@ static void by_one_thread(void)
 
 static void by_threads(void)
 {
-    pthread_t threads[TASKS];
-    for (int i = 0; i < TASKS; i++)
-        threads[i] = create_thread(run_task, NULL);
-    for (int i = 0; i < TASKS; i++)
-        pthread_join(threads[i], NULL);
+    run_threads(TASKS, run_task);
 }
 
 static void by_processes(void)

@@ -29,7 +29,7 @@
 
 static struct {
     int port;                 /* -p; a step sets its default */
-    double second;            /* -s: seconds that one of the notes lasts */
+    double second;            /* -s: how long a second of the notes lasts */
     bool flag[128];           /* flag['b']: -b was given. -q: no log */
     const char *name, *usage; /* begin_step() sets them */
 } step = { .second = 0.2 };
@@ -57,7 +57,7 @@ static inline int parse_number(const char *text, int least, int most)
     return (int)n;
 }
 
-/* An option's seconds, from 0.001 to 60; "nan" and "inf" are none. */
+/* An option's seconds, from 0.001 to 60; not "nan" or "inf". */
 static inline double parse_seconds(const char *text)
 {
     char *end;
@@ -69,8 +69,8 @@ static inline double parse_seconds(const char *text)
 }
 
 /* What a step calls first. It opens fds 0 to 2 if they are closed, makes
-   stdout line buffered, and ignores SIGPIPE: send() to a reset socket fails
-   with EPIPE then. It reads the options into step: OPTIONS is for getopt(3),
+   stdout line buffered, and ignores SIGPIPE, so that send() to a reset socket
+   fails with EPIPE. It reads the options into step: OPTIONS is for getopt(3),
    TEXT is the usage without the program's name. A wrong argument ends the
    step, exit status 2. */
 static inline void begin_step(int argc, char **argv, const char *options,
@@ -93,6 +93,25 @@ static inline void begin_step(int argc, char **argv, const char *options,
     open_standard_fds();
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);
+}
+
+/* What a step in two parts calls first. Returns the part to run, 1 or 2, or 0:
+   both. It has no options. */
+static inline int begin_parts(int argc, char **argv)
+{
+    begin_step(1, argv, "", "[PART (1 or 2; both)]");
+    if (argc > 2)
+        errx(2, "unexpected argument '%s'\n%s", argv[2], USAGE);
+    return argc > 1 ? parse_number(argv[1], 1, 2) : 0;
+}
+
+/* What a system call has returned. If it has failed (-1), that ends the step,
+   exit status 1: CALL stands in the error message. */
+static inline int check(long result, const char *call)
+{
+    if (result < 0)
+        err(1, "%s", call);
+    return (int)result;
 }
 
 /* -------------------------------------------------------------- clocks */
@@ -129,6 +148,18 @@ static inline void nap(double seconds)
               NULL);
 }
 
+/* The moment after some of the notes' seconds, for a call with a timeout:
+   pthread_cond_timedwait(3) and sem_timedwait(3) use the clock of the day. */
+static inline struct timespec deadline(double seconds)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    double ns = (double)t.tv_nsec + seconds * step.second * 1e9;
+    t.tv_sec += (time_t)(ns / 1e9);
+    t.tv_nsec = (long)ns % 1000000000;
+    return t;
+}
+
 /* Print a line with now() before it. It is one printf(), so that the lines of
    two threads do not mix. */
 static inline __attribute__((format(printf, 1, 2)))
@@ -154,13 +185,27 @@ static inline pthread_t create_thread(void *(*body)(void *), void *argument)
     return thread;
 }
 
+/* Run BODY in COUNT threads at once. Return when all have ended. */
+static inline void run_threads(int count, void *(*body)(void *))
+{
+    pthread_t threads[count];
+    for (int i = 0; i < count; i++)
+        threads[i] = create_thread(body, NULL);
+    for (int i = 0; i < count; i++)
+        pthread_join(threads[i], NULL);
+}
+
+/* fork(2): returns the child's pid, and in the child 0. */
+static inline pid_t fork_process(void)
+{
+    return check(fork(), "fork");
+}
+
 /* Start a child process. It runs BODY and exits with its result; it calls no
-   exit(3), so it must flush stdout itself. The step ends if fork() fails. */
+   exit(3), so it must flush stdout itself. */
 static inline pid_t create_process(int (*body)(void))
 {
-    pid_t pid = fork();
-    if (pid < 0)
-        err(1, "fork");
+    pid_t pid = fork_process();
     if (pid == 0)
         _exit(body());
     return pid;
@@ -176,14 +221,22 @@ static inline int join_process(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
+/* Wait until all processes are here. GATE is a pipe, and each of them has both
+   ends: read() returns 0 when the last one has closed its writing end. */
+static inline void wait_for_all(const int gate[2])
+{
+    char byte;
+    close(gate[1]);
+    if (read(gate[0], &byte, 1) != 0)
+        err(1, "gate");
+}
+
 /* Run one case of a step, as a program of its own: BODY is its main(), and the
    clock of now() starts at 0. So the end of BODY ends its threads, too. */
 static inline void run_case(const char *title, void (*body)(void))
 {
     printf("%s\n", title);
-    pid_t pid = fork();
-    if (pid < 0)
-        err(1, "fork");
+    pid_t pid = fork_process();
     if (pid == 0) {
         now();
         body();
@@ -195,8 +248,8 @@ static inline void run_case(const char *title, void (*body)(void))
 /* ---------------------------------------------------- the late message
 
    The task of 01h, 02f, 02g, 03m, 05h and 07p, each in another I/O model. A
-   sender process sends a message on one socket after 300 ms, and before that,
-   on another socket, five requests, each of which takes 15 ms of work. */
+   sender process sends five requests on one socket, each of which takes 15 ms
+   of work, and after 300 ms a message on another socket. */
 
 enum {
     MESSAGE_AT = 300,                         /* ms: the message arrives */
@@ -205,10 +258,11 @@ enum {
     WORK = 15,                                /* ms of CPU for a request */
 };
 
-static int message, requests; /* sockets */
+static int message, requests; /* the sockets on which they arrive */
 static char text[100];        /* the message; empty until it is here */
 static double started;        /* now_ms() in start_sender() */
-static int answered, before;  /* requests: all, and before the message */
+static int answered;          /* requests that have been answered */
+static int before;            /* those of them before the message */
 
 /* Milliseconds since start_sender(). */
 static inline double elapsed(void)
@@ -216,6 +270,7 @@ static inline double elapsed(void)
     return now_ms() - started;
 }
 
+/* Sleep until MS milliseconds after start_sender(). */
 static inline void sleep_until(double ms)
 {
     double left = ms - elapsed();
@@ -223,8 +278,8 @@ static inline void sleep_until(double ms)
         nanosleep(&(struct timespec){ .tv_nsec = (long)(left * 1e6) }, NULL);
 }
 
-/* Start the sender. It is a process of its own and ends by itself; its end
-   does not interrupt any call here. */
+/* Start the sender, a process of its own. The step has end 0 of both socket
+   pairs, the sender has end 1. SIG_IGN: the step need not wait() for it. */
 static inline void start_sender(void)
 {
     int m[2], r[2];
@@ -253,7 +308,8 @@ static inline void start_sender(void)
     _exit(0);
 }
 
-/* Answer a request, which was sent SENT_AT ms after the start. */
+/* Do the work for a request that was sent SENT_AT ms after start_sender(), and
+   print a line. That is the answer; nothing is sent back. */
 static inline void answer_request(int sent_at)
 {
     double waited = elapsed() - sent_at;
@@ -272,7 +328,7 @@ static inline void print_message(void)
     printf("%7.1f ms  the message: \"%s\"\n", elapsed(), text);
 }
 
-/* The last line: how many requests did not have to wait? */
+/* The last line: how many requests did not wait for the message? */
 static inline void print_summary(const char *model)
 {
     printf("%s: %d requests answered, %d before the message came\n", model,

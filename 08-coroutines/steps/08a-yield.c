@@ -2,14 +2,16 @@
  * 08a-yield: a function that stops in the middle, and goes on later.
  *
  *     make 08a
- *     08-coroutines/steps/08a-yield [-s SECONDS (0.2): one of the notes']
+ *     08-coroutines/steps/08a-yield [-s SECONDS of a nap (0.2)]
  *
  * Look at consumer(). co_resume() runs it up to its next co_yield(), which
  * stops it. The value that co_resume() passes is what co_yield() returns when
  * the consumer goes on. So functions take turns, and each one keeps its
- * variables. The first co_resume() calls the function; its value is the
- * argument.
+ * variables. The first co_resume() calls the function, and its value is the
+ * function's argument.
  * But a nap() makes the process sleep, so all of them wait. 08c mends that.
+ * In the last line, coroutine A and main(), which is B, pass a number to and
+ * fro: each one prints it, adds 1 and passes it on.
  * The notes: 一.yield的简单实现, yield.
  *
  *     c1: ready to eat baozi
@@ -57,6 +59,7 @@ static void producer(void)
     printf("and has %s\n", co_ended(c1) ? "ended" : "yielded");
 }
 
+/* A's function; print_b() resumes it. */
 static void *print_a(void *count)
 {
     while ((intptr_t)count < LAST_COUNT) {
@@ -66,6 +69,7 @@ static void *print_a(void *count)
     return NULL;
 }
 
+/* COUNT is the first number that A has passed. */
 static void print_b(void *count)
 {
     while ((intptr_t)count < LAST_COUNT) {
@@ -77,12 +81,12 @@ static void print_b(void *count)
 
 int main(int argc, char **argv)
 {
-    begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
+    begin_step(argc, argv, "s:", "[-s SECONDS of a nap (0.2)]");
     c1 = make_co("c1", consumer);
     c2 = make_co("c2", consumer);
     producer();
     co_free(c1);
-    co_free(c2); /* it waits for a baozi; the rest of it never runs */
+    co_free(c2); /* it has yielded, to get a baozi; the rest never runs */
 
     c1 = make_co("A", print_a);
     print_b(co_resume(c1, (void *)0));

@@ -3,11 +3,12 @@
  *
  *     make 08b
  *
- * Look at co_switch(): it names the coroutine that goes on, and neither of the
- * two is the caller of the other. When one of them ends, main() goes on.
+ * Look at test1() and test2(). co_switch() names the coroutine that goes on;
+ * neither of the two is the caller of the other. When one of them ends, main()
+ * goes on.
  * dive() stops inside fifty calls, and is still inside them when it goes on.
- * So it needs a stack of its own. A Python generator has one frame, and can
- * yield from that frame alone.
+ * So it needs a stack of its own. A Python generator keeps the variables of
+ * one function, and only that function itself can yield.
  * Here each coroutine says which one goes on. In 08c a scheduler chooses it.
  * The notes: 二.greenlet, greenlet 模块.
  *
@@ -28,7 +29,7 @@ static void *test1(void *unused)
     co_switch(c2, NULL);
     printf("34\n");
     co_switch(c2, NULL);
-    return unused; /* never: test2 ends and does not switch back */
+    return unused; /* never reached: test2 ends and does not switch back */
 }
 
 static void *test2(void *unused)
@@ -59,7 +60,8 @@ static void *print_b(void *count)
     return NULL;
 }
 
-/* Call itself, stop in the innermost call, and count the calls that return. */
+/* It calls itself CALLS times, and yields in the innermost call. Returns how
+   many of the calls have returned. */
 static int down(int calls)
 {
     if (calls > 0)

@@ -2,13 +2,14 @@
  * 08c-sleep: a coroutine that sleeps lets the others go on, by itself.
  *
  *     make 08c
- *     08-coroutines/steps/08c-sleep [-s SECONDS (0.2): one of the notes']
+ *     08-coroutines/steps/08c-sleep [-s SECONDS that "1 s" takes (0.2)]
  *
- * Look at co_sleep(): only this coroutine sleeps. The scheduler switches to
- * one that is ready. So two sleeps overlap, and the longer one decides.
- * co_spawn() runs nothing: it puts the coroutine into a queue. It first runs
- * when main() waits, here in a join. Without a join func1 does not end:
- * main() returns first, and that ends the process.
+ * Look at co_sleep(), in func(): only this coroutine sleeps, and the scheduler
+ * switches to one that is ready. So two sleeps overlap, and both are over
+ * after the longer one.
+ * co_spawn() runs nothing: it puts the coroutine into a queue. The coroutine
+ * first runs when main() waits, here in a join. Without a join (the last two
+ * lines) func1 does not end: main() returns first, and that ends the process.
  * The notes: gevent 模块.
  *
  *     func1 begins
@@ -16,7 +17,7 @@
  *     func2 ends, after 1.0 s
  *     func1 ends, after 2.0 s
  *     ... once more, joined one by one
- *     10000 sleep for 1 s: all up after 1.1 s, 4.0 KiB each
+ *     10000 sleep for 1 s: all awake after 1.1 s, 4.0 KiB each
  *     func1 begins
  *     main returns
  */
@@ -43,7 +44,7 @@ static void *sleep_1_s(void *unused)
     return unused;
 }
 
-/* KiB of this process that are in memory; 0: the system does not say. */
+/* How much memory this process uses, in KiB; 0: the system does not say. */
 static double resident_kib(void)
 {
     long pages = 0;
@@ -61,16 +62,16 @@ static void run_many(void)
     for (int i = 0; i < MANY; i++)
         spawn("one of many", sleep_1_s, NULL);
     begin = now();
-    co_pause(); /* now each one has run and sleeps */
+    co_pause(); /* when it returns, each one has run and sleeps */
     double each = (resident_kib() - before) / MANY;
     co_join_all();
-    printf("%d sleep for 1 s: all up after %.1f s, %.1f KiB each\n", MANY,
+    printf("%d sleep for 1 s: all awake after %.1f s, %.1f KiB each\n", MANY,
            now() - begin, each);
 }
 
 int main(int argc, char **argv)
 {
-    begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
+    begin_step(argc, argv, "s:", "[-s SECONDS that \"1 s\" takes (0.2)]");
     begin = now();
     spawn("func1", func, (void *)2);
     spawn("func2", func, (void *)1);

@@ -4,13 +4,14 @@
  *     make 08d                                 see 08d-crawl.sh: twice
  *     08-coroutines/steps/08d-crawl [-o FILE] http://HOST[:PORT][/PATH] ...
  *
- * Look at the GETs. fetch() is plain code: its recv() makes the thread sleep,
- * so no other coroutine can go on, and the pages come one by one. 08d-crawl.sh
- * links the same object file again, with patch.c. Now recv() is another
- * function, which makes only this coroutine wait, and the pages come together.
- * The patch replaces four functions. A call of any other one that waits still
- * stops all coroutines: here getaddrinfo(), when it asks a name server, and a
- * write to the disk.
+ * Look at fetch(), and at the GET lines of the output. fetch() is plain code:
+ * its recv() makes the thread sleep, so no other coroutine can go on, and the
+ * pages come one by one. 08d-crawl.sh links the same object file again, with
+ * patch.c. Now recv() is another function, which makes only this coroutine
+ * wait, and the pages come together.
+ * The patch replaces four functions. Every other function that waits still
+ * stops all coroutines: here getaddrinfo(), when it asks a name server, and
+ * fwrite(), when it writes to the disk.
  * FILE gets the page, without the HTTP header; for one URL only.
  * The notes: 并发爬网页, 三.gevent.
  *
@@ -46,8 +47,8 @@ static const char *connect_to(const char *host, const char *port, int *fd)
     return problem;
 }
 
-/* Read until the server closes. *ANSWER gets *SIZE bytes and a '\0'; free it.
-   Returns NULL, or what went wrong. */
+/* Receive until the server closes. *ANSWER gets *SIZE bytes and a '\0'; free
+   it. Returns NULL, or what went wrong. */
 static const char *read_answer(int fd, char **answer, size_t *size)
 {
     char buffer[16 * 1024];
@@ -70,6 +71,7 @@ static void save(const char *page, size_t size)
         err(1, "%s", file);
 }
 
+/* What each coroutine runs: it fetches one page. */
 static void *fetch(void *url)
 {
     struct request request;
@@ -106,7 +108,7 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt(argc, argv, "o:")) == 'o')
         file = optarg;
-    int n = argc - optind;
+    int n = argc - optind; /* URLs; begin_step() would refuse them */
     if (option != -1 || n < 1 || (file != NULL && n > 1))
         errx(2, "usage: %s http://HOST[:PORT][/PATH] ...\n"
              "       %s -o FILE http://HOST[:PORT][/PATH]", *argv, *argv);

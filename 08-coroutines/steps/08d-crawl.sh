@@ -1,5 +1,5 @@
 #!/bin/sh
-# What `make 08d` shows: one object file, linked twice.
+# What `make 08d` shows: one object file, linked without the patch and with it.
 #
 #     make clients/slow-http && 08-coroutines/steps/08d-crawl.sh [MS (1000)]
 #
@@ -14,11 +14,18 @@ if ! { mkdir -p ../build && touch $out.log; } 2> /dev/null; then
 fi
 ../clients/slow-http -p 0 -d "${1:-1000}" > "$out.log" &
 server=$!
+<<<<<<< HEAD
 trap 'kill $server; rm -rf "$out.log" "$out.o" "$out-plain" "$out-patched" \
     ${tmp:+"$tmp"}' EXIT
 trap 'exit 1' HUP INT PIPE TERM
 until port=$(sed -n 's/.*listening on 127.0.0.1://p' "$out.log") &&
     [ "$port" ]; do
+=======
+trap 'kill $server; rm $log' EXIT
+trap 'exit 1' HUP INT TERM
+# Port 0 is any free port: wait until the server has printed which.
+until port=$(sed -n 's/.*listening on 127.0.0.1://p' $log) && [ "$port" ]; do
+>>>>>>> main
     kill -0 $server || exit 1
     sleep 0.05
 done
@@ -52,4 +59,4 @@ run '"$out-patched" http://$web/3000 http://$web/6000 http://$web/9000 \
      http://127.0.0.1:1/refused http://no..such..name/ http://$web/none \
      http://localhost:$port/12000/chunked http://$web/15000/chunked/cut \
      http://$web/18000/cut'
-[ $? = 1 ] # its exit status when a page is missing
+[ $? = 1 ] # the exit status when a page is missing: as it must be here

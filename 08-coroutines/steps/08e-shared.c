@@ -3,14 +3,16 @@
  *
  *     make 08e
  *
- * Five coroutines subtract 10 each from 100: read the number, subtract, write
- * it back. One coroutine runs at a time, and the others go on only where it
- * waits. So nothing can come between the read and the write, unless there is a
- * wait between them. Then all five read 100, and each writes 90. Threads lose
- * updates in the same way (07c).
- * The cure: switch before or after; or take a lock for coroutines, which is a
- * flag and a queue. A mutex of threads is no cure: a coroutine that waits for
- * it makes the whole thread sleep, and so the owner of the mutex, too.
+ * Look at subtract_with_switch(). Five coroutines subtract 10 each from 100:
+ * each one reads the number, subtracts, and writes it back. One coroutine runs
+ * at a time, and the others go on only where it waits. So nothing can come
+ * between the read and the write, unless there is a wait between them. Then
+ * all five read 100, and each writes 90. Threads lose updates in the same way
+ * (07c).
+ * The cure: switch before the read or after the write; or take a lock for
+ * coroutines, which is a flag and a queue: lock(). A mutex of threads is no
+ * cure. A coroutine that waits for it makes the whole thread sleep, and so the
+ * owner of the mutex, too.
  * The notes: 优点2 of 协程, 协程的好处.
  *
  *     no switch in between          100 - 5 x 10 =  50

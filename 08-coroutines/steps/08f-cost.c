@@ -3,15 +3,17 @@
  *
  *     make 08f
  *
- * It measures one way, half of a round trip:
+ * Look at MEASURE(). It measures a round trip, there and back, and prints one
+ * way, which is half of it:
  *   call         a function is called, and returns;
  *   generator    a function without a stack of its own goes on where it was;
- *   coroutine    two coroutines switch, by our co_swap;
+ *   coroutine    two coroutines switch, by our co_swap();
  *   swapcontext  ... by the C library, which makes a system call, too (it sets
  *                the signal mask);
  *   process      a byte in a pipe wakes a process on the same core: the kernel
  *                switches, and runs a write() and a read(), too;
- *   thread       the same, but it wakes a thread.
+ *   thread       the same, but the byte wakes a thread.
+ * In the output, ten # more mean ten times as long.
  * The notes: 优点1 of 协程, 协程的好处.
  *
  *     one way, best of five    ten # more: ten times as long
@@ -29,7 +31,8 @@
 #include <sched.h>
 #include <sys/wait.h>
 
-/* A macro, so that the round trip stands in the loop: to call it by a pointer
+/* Run ROUND_TRIP N times, five times over, and print the best time. It is a
+   macro, so that the round trip stands in the loop: to call it by a pointer
    would cost as much as each of the first three. */
 #define MEASURE(name, n, round_trip) \
     do { \
@@ -58,7 +61,8 @@ static __attribute__((noinline)) void call(void)
     __asm__ volatile("");
 }
 
-/* What compilers make of a function with two yields. */
+/* What a compiler makes of a generator with two yields: each call goes on
+   where *STATE says. */
 static __attribute__((noinline)) int next(int *state)
 {
     switch (*state) {
@@ -68,6 +72,7 @@ static __attribute__((noinline)) int next(int *state)
     }
 }
 
+/* The other coroutine: every co_resume() passes NULL, and so it never ends. */
 static void *yield(void *value)
 {
     while (value == NULL)
@@ -128,7 +133,8 @@ static void measure_process(void)
     }
     MEASURE("process", 2000, ask());
     kill(child, SIGKILL);
-    waitpid(child, NULL, 0); /* it could take a byte that is for the thread */
+    waitpid(child, NULL, 0); /* else it could take a byte that is for the
+                                thread, which reads the same pipe */
 }
 
 static void measure_thread(void)
@@ -139,7 +145,7 @@ static void measure_thread(void)
     MEASURE("thread", 2000, ask());
 }
 
-/* This process, and its child and its thread. */
+/* For this process, and for the child and the thread that it makes later. */
 static void stay_on_one_core(void)
 {
 #ifdef __linux__

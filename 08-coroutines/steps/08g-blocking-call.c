@@ -2,16 +2,18 @@
  * 08g-blocking-call: one call that sleeps in the kernel stops all coroutines.
  *
  *     make 08g
- *     08-coroutines/steps/08g-blocking-call [-s SECONDS (0.2): of a nap]
+ *     08-coroutines/steps/08g-blocking-call [-s SECONDS of a nap (0.2)]
  *
- * Five coroutines sleep for one nap each. nanosleep() knows nothing of
- * coroutines: the thread sleeps, so none of the five can go on, and they sleep
- * one after the other. The cure is a call that lets the others go on, here
- * co_sleep(). Some calls have no such twin: a read() of a file, getaddrinfo(),
- * a function of somebody else's library. Then a helper makes the call, here a
- * process, and the coroutine waits for a socket until the call has returned.
- * The last lines: one thread runs on one core at a time. To use all of them, a
- * program needs a process for each core, with coroutines in each process.
+ * Look at let_helper_sleep(). Five coroutines sleep for one nap each.
+ * nanosleep() knows nothing of coroutines: the thread sleeps, so none of the
+ * five can go on, and they sleep one after the other. The cure is a call that
+ * lets the others go on, here co_sleep(). For some calls there is none: a
+ * read() of a file, getaddrinfo(), a function of a library that you cannot
+ * change. Then a helper makes the call, here a process, and the coroutine
+ * waits for a socket until the call has returned.
+ * The last lines of the output: one thread runs on one core at a time. To use
+ * all cores, a program needs a process for each core, with coroutines in each
+ * process.
  * The notes: 协程的缺点, 协程 (多进程+协程).
  *
  *     5 x nanosleep()               5.0 naps
@@ -42,11 +44,13 @@ static void *sleep_in_scheduler(void *unused)
 
 static void *let_helper_sleep(void *unused)
 {
-    int ends[2];
+    int ends[2]; /* of the socket pair: ours, and the helper's */
     char byte;
-    pid_t helper = socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0 ? -1 : fork();
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+        err(1, "socketpair");
+    pid_t helper = fork();
     if (helper < 0)
-        err(1, "socketpair, fork");
+        err(1, "fork");
     if (helper == 0) {
         sleep_in_kernel(NULL);
         _exit(0); /* the kernel closes its end of the socket */
@@ -55,7 +59,7 @@ static void *let_helper_sleep(void *unused)
     if (co_recv(ends[0], &byte, 1, 0) != 0) /* waits for the end of file */
         err(1, "co_recv");
     co_close(ends[0]);
-    waitpid(helper, NULL, 0); /* hardly sleeps: the helper is ending */
+    waitpid(helper, NULL, 0); /* it hardly sleeps: the helper is ending */
     return unused;
 }
 
@@ -73,7 +77,7 @@ static void measure(const char *title, void *(*run)(void *))
     printf("%-27s %5.1f naps\n", title, now() - begin);
 }
 
-static int turns; /* of all coroutines of this process */
+static int turns; /* that all coroutines of this process have had */
 
 static void *take_turns(void *unused)
 {
@@ -83,6 +87,7 @@ static void *take_turns(void *unused)
 }
 
 #ifdef __linux__
+/* What the process for CORE does. */
 static void run_on(int core)
 {
     cpu_set_t one;
@@ -126,7 +131,7 @@ static void use_cores(void)
 
 int main(int argc, char **argv)
 {
-    begin_step(argc, argv, "s:", "[-s SECONDS (0.2): of a nap]");
+    begin_step(argc, argv, "s:", "[-s SECONDS of a nap (0.2)]");
     measure("5 x nanosleep()", sleep_in_kernel);
     measure("5 x co_sleep()", sleep_in_scheduler);
     measure("5 x nanosleep() by a helper", let_helper_sleep);

@@ -1,10 +1,10 @@
 /*
- * http.h: the HTTP of the step 08d, a client's side of it.
+ * http.h: the HTTP of the step 08d, on the client's side.
  *
  * It makes no call on a socket. The step sends what make_request() has made,
- * reads bytes until the server closes, and passes them to find_page(). Both
- * return NULL, or what is wrong, for a message. Define _GNU_SOURCE before you
- * include it: it calls strcasestr().
+ * receives until the server closes, and passes all bytes to find_page(). Both
+ * functions return NULL, or a text that says what is wrong. Define _GNU_SOURCE
+ * before you include this file: it calls strcasestr().
  * Source: RFC 9110 (status codes), RFC 9112 (the syntax, chunks).
  */
 #ifndef HTTP_H
@@ -20,7 +20,8 @@ struct request {
     size_t size;     /* bytes of it */
 };
 
-/* URL is http://HOST[:PORT][/PATH]; the port is 80 if left out. */
+/* Make the request that gets URL, http://HOST[:PORT][/PATH]. The port is 80 if
+   left out. */
 static inline const char *make_request(const char *url, struct request *r)
 {
     char path[600] = "/";
@@ -37,8 +38,8 @@ static inline const char *make_request(const char *url, struct request *r)
 }
 
 /* Join the page's chunks, in place. A chunk is its size in hex, a line's end,
-   so many bytes, a line's end; the last one is empty. *SIZE is the size of all
-   chunks, then that of the page. */
+   so many bytes, a line's end; the last one is empty. *SIZE is at first the
+   size of all chunks, at the end that of the page. */
 static inline const char *join_chunks(char *bytes, size_t *size)
 {
     char *chunk = bytes, *end = bytes + *size, *line_end;
@@ -49,7 +50,7 @@ static inline const char *join_chunks(char *bytes, size_t *size)
         if (length == 0)
             return *chunk == '0' ? NULL : "a chunk has no size";
         if (length + 2 < length || length + 2 > (size_t)(end - data))
-            break;
+            break; /* more than has come; 2: the line's end */
         memmove(bytes + *size, data, length);
         *size += length;
         chunk = data + length + 2;
@@ -57,8 +58,8 @@ static inline const char *join_chunks(char *bytes, size_t *size)
     return "cut off, in its chunks";
 }
 
-/* Find the page in ANSWER, which ends with a '\0'. *SIZE is the answer's size,
-   then the page's. It writes into ANSWER. */
+/* Find the page in ANSWER, which ends with a '\0'. *SIZE is at first the
+   answer's size, at the end the page's. ANSWER changes. */
 static inline const char *find_page(char *answer, char **page, size_t *size)
 {
     char *header_end = strstr(answer, "\r\n\r\n"), *field;
@@ -69,12 +70,12 @@ static inline const char *find_page(char *answer, char **page, size_t *size)
     *page = header_end + 4;
     *size -= (size_t)(*page - answer);
     if (status != 200)
-        return strtok(answer, "\r\n");
+        return strtok(answer, "\r\n"); /* the status line */
     if (strcasestr(answer, "\r\nTransfer-Encoding: chunked") != NULL)
         return join_chunks(*page, size);
     field = strcasestr(answer, "\r\nContent-Length:");
     if (field != NULL) {
-        size_t length = strtoul(field + 17, NULL, 10);
+        size_t length = strtoul(strchr(field, ':') + 1, NULL, 10);
         if (length > *size)
             return "cut off";
         *size = length;

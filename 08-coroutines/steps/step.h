@@ -27,7 +27,7 @@
 
 static struct {
     int port;                 /* -p; a step sets its default */
-    double second;            /* -s: seconds that one of the notes lasts */
+    double second;            /* -s: how long a second of the notes lasts */
     bool flag[128];           /* flag['b']: -b was given. -q: no log */
     const char *name, *usage; /* begin_step() sets them */
 } step = { .second = 0.2 };
@@ -55,7 +55,7 @@ static inline int parse_number(const char *text, int least, int most)
     return (int)n;
 }
 
-/* An option's seconds, from 0.001 to 60; "nan" and "inf" are none. */
+/* An option's seconds, from 0.001 to 60; not "nan" or "inf". */
 static inline double parse_seconds(const char *text)
 {
     char *end;
@@ -67,8 +67,8 @@ static inline double parse_seconds(const char *text)
 }
 
 /* What a step calls first. It opens fds 0 to 2 if they are closed, makes
-   stdout line buffered, and ignores SIGPIPE: send() to a reset socket fails
-   with EPIPE then. It reads the options into step: OPTIONS is for getopt(3),
+   stdout line buffered, and ignores SIGPIPE, so that send() to a reset socket
+   fails with EPIPE. It reads the options into step: OPTIONS is for getopt(3),
    TEXT is the usage without the program's name. A wrong argument ends the
    step, exit status 2. */
 static inline void begin_step(int argc, char **argv, const char *options,

@@ -1,0 +1,5 @@
+/* Handed in, and not begun. */
+int main(void)
+{
+    return 0;
+}
