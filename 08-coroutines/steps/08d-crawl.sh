@@ -14,18 +14,12 @@ if ! { mkdir -p ../build && touch $out.log; } 2> /dev/null; then
 fi
 ../clients/slow-http -p 0 -d "${1:-1000}" > "$out.log" &
 server=$!
-<<<<<<< HEAD
 trap 'kill $server; rm -rf "$out.log" "$out.o" "$out-plain" "$out-patched" \
     ${tmp:+"$tmp"}' EXIT
 trap 'exit 1' HUP INT PIPE TERM
+# Port 0 is any free port: wait until the server has printed which.
 until port=$(sed -n 's/.*listening on 127.0.0.1://p' "$out.log") &&
     [ "$port" ]; do
-=======
-trap 'kill $server; rm $log' EXIT
-trap 'exit 1' HUP INT TERM
-# Port 0 is any free port: wait until the server has printed which.
-until port=$(sed -n 's/.*listening on 127.0.0.1://p' $log) && [ "$port" ]; do
->>>>>>> main
     kill -0 $server || exit 1
     sleep 0.05
 done
