@@ -24,6 +24,7 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LESSON "03-select"
@@ -83,6 +84,12 @@ static void open_standard_fds(void)
     while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
         continue;
     close(fd);
+}
+
+/* usleep() is not in POSIX any more. */
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
 /* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
@@ -270,6 +277,16 @@ static void on_accept(int listener)
     close_client(fd);
 }
 
+/* The wait failed. EINTR: a signal came. ENOMEM: the kernel has no memory for
+   the wait now; sleep, and try again. Another errno is a bug in the server. */
+static void wait_error(const char *call)
+{
+    if (errno == ENOMEM)
+        sleep_ms(RETRY_MS);
+    else if (errno != EINTR)
+        err(1, "%s", call);
+}
+
 /* An option's number, from LEAST to MOST. */
 static int parse_number(const char *text, int least, int most)
 {
@@ -314,10 +331,10 @@ int main(int argc, char **argv)
         int n = select(nfds, &readable, &writable, NULL,
                        accept_failed ? &retry : NULL);
         accept_failed = false;
-        if (n < 0 && errno == EINTR)
-            continue; /* a signal: the sets still have all fds */
-        if (n < 0)
-            err(1, "select");
+        if (n < 0) {
+            wait_error("select");
+            continue;
+        }
         LOG("select: %d ready, nfds %d", n, nfds);
         for (int fd = listener; fd < nfds; fd++) {
             if (!FD_ISSET(fd, &readable) && !FD_ISSET(fd, &writable))

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LESSON "04-poll"
@@ -83,6 +84,12 @@ static void open_standard_fds(void)
     while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
         continue;
     close(fd);
+}
+
+/* usleep() is not in POSIX any more. */
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
 /* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
@@ -255,6 +262,16 @@ static void watch(int listener)
         fds[listener].fd = -1;
 }
 
+/* The wait failed. EINTR: a signal came. ENOMEM: the kernel has no memory for
+   the wait now; sleep, and try again. Another errno is a bug in the server. */
+static void wait_error(const char *call)
+{
+    if (errno == ENOMEM)
+        sleep_ms(RETRY_MS);
+    else if (errno != EINTR)
+        err(1, "%s", call);
+}
+
 /* An option's number, from LEAST to MOST. */
 static int parse_number(const char *text, int least, int most)
 {
@@ -295,10 +312,10 @@ int main(int argc, char **argv)
         int n = poll(fds + listener, (nfds_t)nfds,
                      accept_failed ? RETRY_MS : -1);
         accept_failed = false;
-        if (n < 0 && errno == EINTR)
+        if (n < 0) {
+            wait_error("poll");
             continue;
-        if (n < 0)
-            err(1, "poll");
+        }
         LOG("poll: %d ready of %d", n, nfds);
         for (int fd = listener; fd < listener + nfds; fd++) {
             if (fds[fd].revents == 0)

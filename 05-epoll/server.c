@@ -29,6 +29,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LESSON "05-epoll"
@@ -96,6 +97,12 @@ static void open_standard_fds(void)
     while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
         continue;
     close(fd);
+}
+
+/* usleep() is not in POSIX any more. */
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
 /* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
@@ -294,6 +301,16 @@ static void on_ready(int fd)
         watch(fd, EDGE);
 }
 
+/* The wait failed. EINTR: a signal came. ENOMEM: the kernel has no memory for
+   the wait now; sleep, and try again. Another errno is a bug in the server. */
+static void wait_error(const char *call)
+{
+    if (errno == ENOMEM)
+        sleep_ms(RETRY_MS);
+    else if (errno != EINTR)
+        err(1, "%s", call);
+}
+
 /* An option's number, from LEAST to MOST. */
 static int parse_number(const char *text, int least, int most)
 {
@@ -336,10 +353,10 @@ int main(int argc, char **argv)
         int n = epoll_wait(epoll_fd, ready, BATCH,
                            accept_failed ? RETRY_MS : -1);
         accept_failed = false;
-        if (n < 0 && errno == EINTR)
+        if (n < 0) {
+            wait_error("epoll_wait");
             continue;
-        if (n < 0)
-            err(1, "epoll_wait");
+        }
         LOG("epoll_wait: %d ready", n);
         for (int i = 0; i < n; i++) {
             int fd = ready[i].data.fd;

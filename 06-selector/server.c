@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "selector.h"
@@ -86,6 +87,12 @@ static void open_standard_fds(void)
     while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO)
         continue;
     close(fd);
+}
+
+/* usleep() is not in POSIX any more. */
+static void sleep_ms(long ms)
+{
+    nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
 }
 
 /* Listen on 127.0.0.1 and print the port. Port 0 is any free one. With
@@ -295,6 +302,16 @@ static void open_selector(const char *backend)
         err(1, "selector_open");
 }
 
+/* The wait failed. EINTR: a signal came. ENOMEM: the kernel has no memory for
+   the wait now; sleep, and try again. Another errno is a bug in the server. */
+static void wait_error(const char *call)
+{
+    if (errno == ENOMEM)
+        sleep_ms(RETRY_MS);
+    else if (errno != EINTR)
+        err(1, "%s", call);
+}
+
 /* An option's number, from LEAST to MOST. */
 static int parse_number(const char *text, int least, int most)
 {
@@ -341,8 +358,10 @@ int main(int argc, char **argv)
         bool retry = !watch_listener(listener) || accept_failed;
         int n = selector_select(selector, retry ? RETRY_MS : -1);
         accept_failed = false;
-        if (n < 0)
-            err(1, "selector_select");
+        if (n < 0) {
+            wait_error("selector_select");
+            continue;
+        }
         LOG("%s: %d ready", selector_backend(selector), n);
         while ((ready = selector_next(selector, &key)) != 0)
             key.callback(&key, ready);

@@ -159,8 +159,10 @@ int main(int argc, char **argv)
         happened = false;
         page.count[SELECT]++;
         int n = select(nfds, &readable, &writable, NULL, NULL);
-        if (n < 0 && errno == EINTR)
-            continue; /* a signal: the sets still have all fds */
+        if (n < 0 && errno == ENOMEM)
+            sleep_ms(10); /* the kernel has no memory for the wait now */
+        if (n < 0 && (errno == ENOMEM || errno == EINTR))
+            continue; /* the sets still have all fds */
         if (n < 0)
             err(1, "select");
         for (int fd = listener; fd < nfds; fd++) {
