@@ -220,7 +220,7 @@ for p in /proc/$PPID /proc/1; do
 done > /dev/null 2>&1
 touch /tmp/grade-was-here
 head -c 100000 /dev/zero | tr '\0' x
-[ "$1" != third ] || kill -KILL -1
+[ "$1" != first ] || kill -KILL -1
 [ "$1" = starts ] || [ "$1" = echoes ]
 END
 }
