@@ -137,7 +137,7 @@ cage_inside() {
 
 # cage_sweep [SESSION]: end what is left.
 cage_sweep() {
-    local pids
+    local pids none=
     [ ${#CAGE_NS[@]} = 0 ] || return 0
     for _ in {1..50}; do
         # one call ends all processes of a user, so none of them can fork away
@@ -145,7 +145,9 @@ cage_sweep() {
             --regid "$CAGE_UID" --clear-groups bash -c 'kill -KILL -1' \
             2> /dev/null
         pids=$(cage_pids "$CAGE_UID" "${1:-}")
-        [ -n "$pids" ] || break
+        # twice none: a process may have begun while we looked
+        [ -n "$pids" ] || { [ -z "$none" ] || break; none=yes; continue; }
+        none=
         # shellcheck disable=SC2086 # they are words
         kill -KILL $pids 2> /dev/null
         sleep 0.02

@@ -231,7 +231,7 @@ END
     same 1 "$status"
     contains "$output" "3 of 15 points"
     contains "$output" "graded: the server runs as a user of its own"
-    no_process '^grade-daemon 60'
+    within 3 no_process '^grade-daemon 60'
     [ ! -e /tmp/grade-was-here ]
 }
 
@@ -240,7 +240,7 @@ END
     grade ROW_SECONDS=3 CAGE_WITHOUT=namespaces <<< "$(hostile)"
     same 1 "$status"
     contains "$output" "3 of 15 points"
-    no_process '^grade-daemon 60'
+    within 3 no_process '^grade-daemon 60'
     [ ! -e /tmp/grade-was-here ]
 }
 
