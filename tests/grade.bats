@@ -47,7 +47,7 @@ grade() {
 }
 
 run_grade() {
-    run env OUT="$OUT" "$@" timeout 60 "$KIT/tests/grade" 03-select 3>&-
+    run env OUT="$OUT" "$@" timeout 200 "$KIT/tests/grade" 03-select 3>&-
     echo "$output"
 }
 
@@ -156,12 +156,13 @@ needs_root() {
 }
 
 @test "a row that hangs ends at its deadline, and the run at its budget" {
-    grade ROW_SECONDS=2 BUDGET=3 <<< '[ $1 != first ] || sleep 50'
+    # However slow the machine is: the hanging row alone uses up the budget.
+    grade ROW_SECONDS=10 BUDGET=10 <<< '[ $1 != first ] || sleep 50'
     same 1 "$status"
     same "0 failed" "$(status_of first)"
     same "0 no time" "$(status_of third)"
     same "2 passed" "$(status_of echoes)"
-    [ "$(awk -F '\t' '{ sum += $6 } END { print sum }' "$OUT/rows.tsv")" -le 8 ]
+    [ "$(awk -F '\t' '{ sum += $6 } END { print sum }' "$OUT/rows.tsv")" -le 30 ]
 }
 
 @test "what is earned stands in the reports after each row, whenever it is killed" {
@@ -205,13 +206,15 @@ needs_root() {
 
 # -------------------------------------------------------------------- trust
 
+DAEMON=grade-daemon-$$ # not that of another run on this machine
+
 # What a server could do that does not want to be graded.
 hostile() {
-    cat <<'END'
+    sed "s/DAEMON/$DAEMON/" <<'END'
 trap '' TERM INT HUP
 [ "$1" != second ] || kill -STOP $PPID 2> /dev/null
 for i in 1 2 3; do
-    setsid bash -c 'trap "" TERM HUP; exec -a grade-daemon sleep 60' \
+    setsid bash -c 'trap "" TERM HUP; exec -a DAEMON sleep 60' \
         < /dev/null > /dev/null 2>&1 &
 done
 for p in /proc/$PPID /proc/1; do
@@ -231,7 +234,7 @@ END
     same 1 "$status"
     contains "$output" "3 of 15 points"
     contains "$output" "graded: the server runs as a user of its own"
-    within 3 no_process '^grade-daemon 60'
+    within 3 no_process "^$DAEMON 60"
     [ ! -e /tmp/grade-was-here ]
 }
 
@@ -240,7 +243,7 @@ END
     grade ROW_SECONDS=3 CAGE_WITHOUT=namespaces <<< "$(hostile)"
     same 1 "$status"
     contains "$output" "3 of 15 points"
-    within 3 no_process '^grade-daemon 60'
+    within 3 no_process "^$DAEMON 60"
     [ ! -e /tmp/grade-was-here ]
 }
 
