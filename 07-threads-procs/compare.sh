@@ -8,7 +8,8 @@
 # CPU:    of all the server's processes, per message, when 100 clients send
 #         40,000 messages
 set -u
-cd "$(dirname "$0")/.." || exit 1
+CDPATH='' cd -- "$(dirname -- "$0")/.." || exit 1
+export LC_ALL=C # no decimal commas
 pid='' load=''
 trap 'kill $pid $load 2> /dev/null' EXIT
 trap 'exit 130' INT TERM

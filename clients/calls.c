@@ -6,10 +6,9 @@
  */
 #include "calls.h"
 
-#ifdef __linux__
+#if defined __linux__ && (defined __x86_64__ || defined __aarch64__)
 #include "tracee.h"
 #include <arpa/inet.h>
-#include <linux/futex.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -248,6 +247,15 @@ static void args_clock_nanosleep(struct text *to, const struct call *c)
     if (c->arguments[1] == 0)
         add_timespec(to, c, c->arguments[2]);
 }
+
+/* The operations that wait: see futex(2). musl has no <linux/futex.h>. */
+enum {
+    FUTEX_WAIT = 0,
+    FUTEX_LOCK_PI = 6,
+    FUTEX_WAIT_BITSET = 9,
+    FUTEX_WAIT_REQUEUE_PI = 11,
+    FUTEX_CMD_MASK = 127,
+};
 
 static bool futex_waits(const struct call *c)
 {

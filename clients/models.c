@@ -342,14 +342,34 @@ static void draw_head(FILE *out, double height)
     svg_legend(out, true, MARGIN, 112);
 }
 
+/* Where the page goes: into build/, or into a new folder below TMPDIR if the
+   kit belongs to another user. */
+static const char *page_path(void)
+{
+    static char path[4096];
+    const char *tmp = getenv("TMPDIR");
+    if ((mkdir("build", 0777) == 0 || errno == EEXIST) &&
+        access("build", W_OK) == 0)
+        return "build/models.svg";
+    snprintf(path, sizeof path - strlen("/models.svg"), "%s/kit-XXXXXX",
+             tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(path))
+        err(1, "neither build/ nor %s can be written", path);
+    return strcat(path, "/models.svg");
+}
+
+/* Another `make models` may run at the same time: write the page to a file of
+   our own, then rename it. */
 static void write_page(const char *file, double to)
 {
+    char partial[4096 + 32];
     enum { SLIDE = 1080, HEADER = 124, BETWEEN = 10, GUTTER = 52 };
     double width = (PAGE_WIDTH - 2 * MARGIN - GUTTER) / 2.0, y = HEADER;
     double height = HEADER + (MODELS + 1) * ROW + 2 * MARGIN - 16;
-    FILE *out = fopen(file, "w");
+    snprintf(partial, sizeof partial, "%s.%ld", file, (long)getpid());
+    FILE *out = fopen(partial, "w");
     if (!out)
-        err(1, "%s", file);
+        err(1, "%s", partial);
     for (int i = 0; i < MODELS; i += 2)
         height += BETWEEN + row_height(i);
     draw_head(out, height < SLIDE ? SLIDE : height);
@@ -360,7 +380,7 @@ static void write_page(const char *file, double to)
     }
     draw_table(out, y + ROW / 2.0);
     svg_end(out);
-    if (fclose(out) != 0)
+    if (fclose(out) != 0 || rename(partial, file) < 0)
         err(1, "%s", file);
 }
 
@@ -384,7 +404,7 @@ static void print_figures(double to)
 /* To the folder of the kit, above the folder of this program. */
 static void change_to_kit(const char *self)
 {
-    char *folder = strdup(self), *slash = strrchr(folder, '/');
+    char *folder = strdup(self), *slash = folder ? strrchr(folder, '/') : NULL;
     if (slash) {
         strcpy(slash, "/..");
         if (chdir(folder) < 0)
@@ -395,12 +415,11 @@ static void change_to_kit(const char *self)
 
 int main(int argc, char **argv)
 {
-    const char *file = "build/models.svg";
     double to = 0;
     bool failed = false;
     if (argc > 1)
         errx(2, "unexpected argument '%s'\nusage: clients/models   (it draws "
-             "on the terminal and in %s)", argv[1], file);
+             "on the terminal and in build/models.svg)", argv[1]);
     change_to_kit(argv[0]);
     for (int i = 0; i < MODELS; i++) {
         failed |= !run_model(&models[i]);
@@ -409,9 +428,8 @@ int main(int argc, char **argv)
     to = AXIS_STEP * (double)((int)(to / AXIS_STEP) + 1);
     print_figures(to);
     print_table();
-    if (mkdir("build", 0777) < 0 && errno != EEXIST)
-        err(1, "build");
     fflush(stdout);
+    const char *file = page_path();
     write_page(file, to);
     printf("\nThe same as a page, for a browser or a slide: %s\n", file);
     return failed;

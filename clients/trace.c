@@ -9,13 +9,13 @@
 #define _GNU_SOURCE
 #include "trace.h"
 
-#ifdef __linux__
+#if defined __linux__ && (defined __x86_64__ || defined __aarch64__)
 #include "calls.h"
 #include "constants.h"
 #include "tracee.h"
+#include <elf.h>
 #include <err.h>
 #include <errno.h>
-#include <linux/audit.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -35,10 +35,11 @@ enum {
     ERESTART_RESTARTBLOCK = 516, /* that: a signal interrupted the call */
 };
 
+/* The kernel's name of the machine: its ELF number, 64 bits, little-endian. */
 #ifdef __aarch64__
-enum { NATIVE = (int)AUDIT_ARCH_AARCH64 };
+static const uint32_t NATIVE = EM_AARCH64 | 0xc0000000;
 #else
-enum { NATIVE = (int)AUDIT_ARCH_X86_64 };
+static const uint32_t NATIVE = EM_X86_64 | 0xc0000000;
 #endif
 
 struct thread {
@@ -253,7 +254,7 @@ static void handle_call(struct thread *t)
     struct __ptrace_syscall_info info;
     if (ptrace(PTRACE_GET_SYSCALL_INFO, t->tid, sizeof info, &info) < 0)
         return; /* the thread was killed meanwhile */
-    if ((int)info.arch != NATIVE) { /* a 32-bit call has other numbers */
+    if (info.arch != NATIVE) { /* a 32-bit call has other numbers */
         t->in_call = false;
         t->previous = NULL;
     } else if (info.op == PTRACE_SYSCALL_INFO_EXIT && t->in_call) {
@@ -436,7 +437,7 @@ int wait_for_tracer(int gate)
     return error == 0 ? 0 : -1;
 }
 
-#else
+#else /* another system, or a machine whose calls we do not know */
 #include <errno.h>
 #include <unistd.h>
 

@@ -190,7 +190,7 @@ answers_five_first() {
 # forbid ERRNO COMMAND...: run it where io_uring_setup() fails like this.
 forbid() {
     local sandbox=$BATS_TEST_TMPDIR/forbid
-    [ -x "$sandbox" ] || "${CC:-cc}" -x c -o "$sandbox" - <<'END'
+    [ -x "$sandbox" ] || ${CC:-cc} -x c -o "$sandbox" - <<'END'
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -158,7 +158,7 @@ kqueue_flags() {
         # shellcheck disable=SC2086 # they are words
         echo '#include <sys/event.h>
             int main(void) { return kqueue() < 0; }' |
-            "${CC:-cc}" -x c - $flags -o "${known%.flags}" 2> /dev/null &&
+            ${CC:-cc} -x c - $flags -o "${known%.flags}" 2> /dev/null &&
             "${known%.flags}" || flags=
         echo "${flags:+-DSELECTOR_KQUEUE $flags}" > "$known"
     fi
@@ -180,7 +180,7 @@ kqueue_server() {
     local server=$BATS_FILE_TMPDIR/server lesson=$ROOT/06-selector
     case $(uname) in *BSD | Darwin | DragonFly) echo "$PROGRAM"; return ;; esac
     # shellcheck disable=SC2046 # they are words
-    [ -x "$server" ] || "${CC:-cc}" -std=gnu11 -O3 -o "$server" \
+    [ -x "$server" ] || ${CC:-cc} -std=gnu11 -O3 -o "$server" \
         "$lesson/server.c" "$lesson"/selector*.c $(kqueue_flags)
     echo "$server"
 }
@@ -695,7 +695,7 @@ keeps() {
 # backends that it has.
 compile_promises() {
     # shellcheck disable=SC2046 # they are words
-    "${CC:-cc}" "$@" -std=gnu11 -g -Wall -Wextra -Werror \
+    ${CC:-cc} "$@" -std=gnu11 -g -Wall -Wextra -Werror \
         -I"$ROOT/06-selector" -o "$program" "$program.c" \
         "$ROOT"/06-selector/selector*.c $(kqueue_flags) &&
         "$program" > "$program.backends"

@@ -35,7 +35,7 @@ endings() {
 
 @test "07c ThreadSanitizer finds the race" {
     echo 'int main(void) { return 0; }' > "$BATS_TEST_TMPDIR/probe.c"
-    "${CC:-cc}" -fsanitize=thread -o "$BATS_TEST_TMPDIR/probe" \
+    ${CC:-cc} -fsanitize=thread -o "$BATS_TEST_TMPDIR/probe" \
         "$BATS_TEST_TMPDIR/probe.c" 2> /dev/null &&
         "$BATS_TEST_TMPDIR/probe" 2> /dev/null ||
         skip "ThreadSanitizer is missing, or does not run here"

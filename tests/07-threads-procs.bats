@@ -125,7 +125,7 @@ END
 @test "07 thread: an idle client costs 16 KiB of memory at most" {
     fd_limit_of 1100
     memory_is_its_own
-    "${CC:-cc}" -Q --help=common 2> /dev/null |
+    ${CC:-cc} -Q --help=common 2> /dev/null |
         grep -q 'fstack-clash-protection.*enabled' &&
         skip "this compiler touches every page of a large frame beforehand"
     scene <<'END'

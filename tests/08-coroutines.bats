@@ -79,7 +79,7 @@ END
 # The whole contract holds for these, too: CI tests each of them alone.
 @test "08 with the C library's switch, and poll(), the contract holds too" {
     echo 'int main(void) { return getcontext(0); }' > "$BATS_TEST_TMPDIR/u.c"
-    "${CC:-cc}" -include ucontext.h -o "$BATS_TEST_TMPDIR/u" \
+    ${CC:-cc} -include ucontext.h -o "$BATS_TEST_TMPDIR/u" \
         "$BATS_TEST_TMPDIR/u.c" 2> /dev/null || skip "no getcontext() here"
     PROGRAM=$BATS_TEST_TMPDIR/server
     compile "$PROGRAM" "$ROOT/08-coroutines/server.c" -DCO_UCONTEXT -DCO_POLL
@@ -95,7 +95,7 @@ END
 @test "08 when accept() fails for another reason, it does not spin, and serves on" {
     [ -z "${SERVER:-}" ] || skip "this is about the lesson's server"
     echo 'int main(void) { return 0; }' > "$BATS_TEST_TMPDIR/w.c"
-    "${CC:-cc}" -Wl,--wrap=accept -o "$BATS_TEST_TMPDIR/w" \
+    ${CC:-cc} -Wl,--wrap=accept -o "$BATS_TEST_TMPDIR/w" \
         "$BATS_TEST_TMPDIR/w.c" 2> /dev/null || skip "this linker has no --wrap"
     cat > "$BATS_TEST_TMPDIR/accept.c" <<'END'
 #include <errno.h>
@@ -170,7 +170,7 @@ compile() {
     local program=$1 file=$2
     shift 2
     # shellcheck disable=SC2086 # they are words
-    "${CC:-cc}" -std=gnu11 -O1 -g "$@" ${SANITIZED:+-fsanitize=address} \
+    ${CC:-cc} -std=gnu11 -O1 -g "$@" ${SANITIZED:+-fsanitize=address} \
         -o "$program" "$file" "$ROOT"/08-coroutines/co*.c -lm
 }
 

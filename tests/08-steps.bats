@@ -7,7 +7,7 @@ lesson 08-coroutines
 
 # the_linker_wraps: skip where it cannot replace a function (--wrap).
 the_linker_wraps() {
-    "${CC:-cc}" -Wl,--wrap=recv -x c -o "$BATS_TEST_TMPDIR/w" - 2> /dev/null \
+    ${CC:-cc} -Wl,--wrap=recv -x c -o "$BATS_TEST_TMPDIR/w" - 2> /dev/null \
         <<< 'int main(void) { return 0; }' || skip "this linker has no --wrap"
 }
 
@@ -145,7 +145,7 @@ int main(void)
 }
 END
     cd "$ROOT/08-coroutines"
-    "${CC:-cc}" -I . -o "$BATS_TEST_TMPDIR/patched" "$BATS_TEST_TMPDIR/plain.c" \
+    ${CC:-cc} -I . -o "$BATS_TEST_TMPDIR/patched" "$BATS_TEST_TMPDIR/plain.c" \
         co*.c patch.c -Wl,--wrap=close,--wrap=connect,--wrap=recv,--wrap=send
     run -0 timeout 5 "$BATS_TEST_TMPDIR/patched" 3>&-
 }

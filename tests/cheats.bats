@@ -14,7 +14,7 @@ setup_file() {
 cheat() {
     local lesson=$1 program=$BATS_TEST_TMPDIR/$2
     needs_xray
-    [ -e "$program" ] || "${CC:-cc}" -std=gnu11 -O1 -pthread -o "$program" \
+    [ -e "$program" ] || ${CC:-cc} -std=gnu11 -O1 -pthread -o "$program" \
         "$BATS_TEST_DIRNAME/cheats/$2.c"
     shift 2
     run env SERVER="$program" bats -f "^($(IFS='|' && echo "$*"))" \
@@ -57,7 +57,7 @@ fails() {
 
 @test "a server that is level-triggered in spite of -e fails the row on edges" {
     # shellcheck disable=SC2016 # that script expands them
-    printf '#!/bin/bash\nexec "%s" "${@/#-e/-q}"\n' "$ROOT/05-epoll/server" \
+    printf '#!/usr/bin/env bash\nexec %q "${@/#-e/-q}"\n' "$ROOT/05-epoll/server" \
         > "$BATS_TEST_TMPDIR/level"
     chmod +x "$BATS_TEST_TMPDIR/level"
     cheat 05-epoll level "05 -e 8 MiB" "05 -e it never"

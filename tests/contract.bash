@@ -323,7 +323,8 @@ END
 # One client sends a message without end. xray makes the server slower than this
 # client, so only a server that takes turns ever answers the other client.
 takes_turns_with_a_greedy_client() {
-    "$XRAY" -o /dev/null -- true 3>&- && SLOWLY="$XRAY -q -o /dev/null --"
+    "$XRAY" -o /dev/null -- true 3>&- &&
+        SLOWLY=$(quoted "$XRAY" -q -o /dev/null --)
     start_server -q
     "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 -s 1073741824 \
         > "$BATS_TEST_TMPDIR/greedy" 2>&1 3>&- &

@@ -6,10 +6,47 @@
 # and then $PROGRAM is the server under test: the lesson's, or the one that
 # $SERVER names. These functions know only the contract of that server.
 
-bats_require_minimum_version 1.5.0
+# macOS has bash 3.2. Ubuntu 22.04 has bats 1.2, without this function.
+case $BASH_VERSION in
+    [123].* | 4.[0-3].*)
+        echo "These tests need bash 4.4 or later; this is $BASH_VERSION." \
+            "See README.md." >&2
+        exit 1 ;;
+esac
+if ! command -v bats_require_minimum_version > /dev/null; then
+    echo "These tests need bats 1.7 or later. See README.md." >&2
+    exit 1
+fi
+bats_require_minimum_version 1.7.0
+
+# The user's environment changes no result: how cd, grep and make work, the mode
+# of new files, and of the locale all but the characters. (Where the locale has
+# a decimal comma, some awks read 0.5 as 0.)
+unset BASH_ENV CDPATH ENV GREP_COLOR GREP_COLORS GREP_OPTIONS POSIXLY_CORRECT \
+    QUOTING_STYLE
+unset MAKEFLAGS MFLAGS PACE STEP XRAY
+umask 022
+export LC_CTYPE=${LC_ALL:-${LC_CTYPE:-${LANG:-}}} LANG=C
+unset LC_ALL LC_COLLATE LC_MESSAGES LC_NUMERIC LC_TIME LANGUAGE
+
+# $SERVER is for the files that test a lesson's server.
+case ${BATS_TEST_FILENAME##*/} in
+    *-steps.bats | [!0]*) unset SERVER ;;
+esac
 
 ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 PLAY=$ROOT/clients/play
+
+# A test compiles programs to a directory below TMPDIR, and runs them.
+if [ ! -e "$BATS_RUN_TMPDIR/probe" ]; then
+    printf '#!/bin/sh\n' > "$BATS_RUN_TMPDIR/probe"
+    chmod +x "$BATS_RUN_TMPDIR/probe"
+fi
+if ! "$BATS_RUN_TMPDIR/probe" 2> /dev/null; then
+    echo "No program can run in ${TMPDIR:-/tmp} (noexec): set TMPDIR to" \
+        "another directory." >&2
+    exit 1
+fi
 
 # lesson NAME [FLAGS]: test this lesson's server, started with these flags.
 lesson() {
@@ -40,14 +77,21 @@ scene() {
         SERVER=$PROGRAM "$PLAY" --quiet "$@" - 3>&-
 }
 
+# quoted WORD...: the words as the shell reads them again; a path may have
+# spaces and quotes.
+quoted() {
+    printf '%q ' "$@"
+}
+
 # start_server [FLAG...]: start $PROGRAM by itself, in a process group of its
-# own, on a free port: $PORT; its output goes to $LOG, its pid is $PID.
+# own, on a free port: $PORT; its output goes to $LOG, its pid is $PID. $SLOWLY,
+# if any, is a command in front of it, quoted.
 start_server() {
     LOG=$BATS_TEST_TMPDIR/log
     : > "$LOG" # or an earlier server's ready line would stand there
     set -m
-    # shellcheck disable=SC2086 # FLAGS and SLOWLY are words
-    ${SLOWLY:-} "$PROGRAM" -p 0 $FLAGS "$@" > "$LOG" 2>&1 < /dev/null 3>&- &
+    eval "exec ${SLOWLY:-}"' "$PROGRAM" -p 0 $FLAGS "$@"' \
+        > "$LOG" 2>&1 < /dev/null 3>&- &
     PID=$!
     set +m
     within 5 listens || { cat "$LOG"; return 1; }
@@ -156,6 +200,13 @@ fd_limit_of() {
     hard=$(ulimit -Hn)
     [ "$hard" = unlimited ] || [ "$hard" -ge "$1" ] ||
         skip "the hard limit of open files is $hard, below $1"
+}
+
+# heeds_sigint: skip where SIGINT is ignored. A shell gives this to a command
+# that it starts by "&", and no program below that can be sure to get a SIGINT.
+heeds_sigint() {
+    [ -z "$(sh -c 'kill -INT $$; echo ignored')" ] ||
+        skip "SIGINT is ignored here"
 }
 
 # memory_is_its_own: skip under a sanitizer, which uses memory of its own.

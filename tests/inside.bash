@@ -21,9 +21,10 @@ under_xray() {
     [ "$PROGRAM" != "$BATS_TEST_TMPDIR/under-xray" ] || return 0
     needs_xray
     TRACE=$BATS_TEST_TMPDIR/trace
-    printf '#!/bin/sh\n%s\nexec "%s" -o "%s" --summary -- "%s" "$@"\n' \
+    printf '#!/usr/bin/env bash\n%s\nexec %s "$@"\n' \
         "export ASAN_OPTIONS=detect_leaks=0 # it does not work under ptrace" \
-        "$XRAY" "$TRACE" "$PROGRAM" > "$BATS_TEST_TMPDIR/under-xray"
+        "$(quoted "$XRAY" -o "$TRACE" --summary -- "$PROGRAM")" \
+        > "$BATS_TEST_TMPDIR/under-xray"
     chmod +x "$BATS_TEST_TMPDIR/under-xray"
     PROGRAM=$BATS_TEST_TMPDIR/under-xray
 }

@@ -104,7 +104,7 @@ wrong() {
         if (at) $0 = substr($0, 1, at - 1) to substr($0, at + length(from))
         print }' "$ROOT/05-epoll/server.c" > "$BATS_TEST_TMPDIR/wrong.c"
     PROGRAM=$BATS_TEST_TMPDIR/wrong
-    "${CC:-cc}" -std=gnu11 -o "$PROGRAM" "$PROGRAM.c"
+    ${CC:-cc} -std=gnu11 -o "$PROGRAM" "$PROGRAM.c"
     start_server -q
 }
 
@@ -179,7 +179,7 @@ END
 
 @test "more clients than it may have fds: one line with both numbers" {
     start_server -q
-    run -1 bash -c "ulimit -n 64; exec '$LOAD' -p $PORT -c 100" 3>&-
+    run -1 bash -c 'ulimit -n 64; exec "$0" "$@"' "$LOAD" -p "$PORT" -c 100 3>&-
     contains "$output" "need 116 file descriptors, the limit is 64"
 }
 

@@ -10,13 +10,27 @@
 # a file prints comes in one piece, when the file has ended, and one line with
 # the sums ends it all. Exit status 0: all tests passed or were skipped.
 
-cd "$(dirname "$0")/.." || exit 1
+CDPATH='' cd -- "$(dirname -- "$0")/.." || exit 1
 command -v bats > /dev/null || {
     echo 'The tests need bats-core: apt install bats, dnf install bats or' \
         'brew install bats-core'
     exit 1
 }
-unset MAKEFLAGS MFLAGS # the tests call make themselves
+case $(bats --version 2> /dev/null) in
+    *' 0.'* | *' 1.'[0-6].*)
+        echo "The tests need bats-core 1.7 or later; this is $(bats --version)." \
+            'Another one: npm install -g bats'
+        exit 1 ;;
+esac
+unset BASH_ENV ENV MAKEFLAGS MFLAGS # the tests call bash and make
+
+# A file system may forbid to run what the tests compile.
+probe=$(mktemp) && printf '#!/bin/sh\n' > "$probe" && chmod +x "$probe" || exit 1
+if ! "$probe" 2> /dev/null; then
+    TMPDIR=$PWD/build/tmp
+    mkdir -p "$TMPDIR" && export TMPDIR || exit 1
+fi
+rm "$probe"
 if [ $# -gt 0 ]; then
     file=tests/$1.bats steps=tests/${1%%-*}-steps.bats
     if [ ! -f "$file" ]; then

@@ -10,7 +10,7 @@ setup_file() {
     build clients/play clients/load clients/xray 07-threads-procs/server
     PROBE=$BATS_FILE_TMPDIR/probe
     probe_source > "$PROBE.c"
-    "${CC:-cc}" -std=gnu11 -pthread -o "$PROBE" "$PROBE.c"
+    ${CC:-cc} -std=gnu11 -pthread -o "$PROBE" "$PROBE.c"
     export PROBE
 }
 
@@ -271,6 +271,7 @@ prints() {
 }
 
 @test "xray: Ctrl-C reaches the command, not the tracer" {
+    heeds_sigint
     in_background --summary -- sh -c 'trap "echo caught; exit 3" INT
         while :; do sleep 0.05; done'
     prints 'sleeps'
@@ -414,7 +415,7 @@ all_have_left() {
 # For each client the server calls send five times and recv six times: the last
 # recv finds the end of the stream. Each thread or process ends.
 @test "xray: 100 clients, threads or processes: exactly the calls that they need" {
-    SLOWLY="$XRAY --summary -o $LINES_ --" TRACE=$LINES_
+    SLOWLY=$(quoted "$XRAY" --summary -o "$LINES_" --) TRACE=$LINES_
     for model in thread process "pool -w 20" "prefork -w 20"; do
         echo "$model"
         # shellcheck disable=SC2086 # they are words
@@ -438,13 +439,13 @@ all_have_left() {
     for model in thread "prefork -w 20"; do
         echo "$model"
         # shellcheck disable=SC2086 # they are words
-        SLOWLY="strace -D -f -qq -c -o $strace" answers_100 -m $model
+        SLOWLY=$(quoted strace -D -f -qq -c -o "$strace") answers_100 -m $model
         within 5 grep -q ' total$' "$strace"
         wanted=$(awk '$NF ~ /^(socket|bind|listen|recvfrom|sendto)$/ {
             sub(/from|to$/, "", $NF); print $NF, $4 }' "$strace" | sort)
         contains "$wanted" "recv 600"
         # shellcheck disable=SC2086 # they are words
-        SLOWLY="$XRAY -q -o $LINES_ --" answers_100 -m $model
+        SLOWLY=$(quoted "$XRAY" -q -o "$LINES_" --) answers_100 -m $model
         same "$wanted" "$(awk '/^(socket|bind|listen|recv|send) / { print $1, $2 }' \
             "$LINES_" | sort)" "calls"
     done
@@ -467,12 +468,12 @@ answers_one() {
 
 @test "xray: one message at a time: one wait, recv and send for each, as strace counts" {
     build 05-epoll/server
-    SLOWLY="$XRAY -q -o $LINES_ --" answers_one
+    SLOWLY=$(quoted "$XRAY" -q -o "$LINES_" --) answers_one
     local seen strace=$BATS_TEST_TMPDIR/strace
     seen=$(awk '/^(epoll|accept|recv|send)/ { print $1, $2 }' "$LINES_" | sort)
     contains "$seen" "recv 21"$'\n'"send 20"
     command -v strace > /dev/null || skip "strace is missing"
-    SLOWLY="strace -D -f -qq -c -o $strace" answers_one
+    SLOWLY=$(quoted strace -D -f -qq -c -o "$strace") answers_one
     within 5 grep -q ' total$' "$strace"
     same "$(awk '$NF ~ /^(epoll.*|accept|recvfrom|sendto)$/ {
         sub(/from|to$|1$/, "", $NF); print $NF, $4 }' "$strace" | sort)" "$seen"
@@ -480,7 +481,8 @@ answers_one() {
 
 @test "xray: each line has the thread id; each thread and process begins and ends once" {
     PROGRAM=$ROOT/07-threads-procs/server
-    local SLOWLY="$XRAY -o $LINES_ --" one
+    local SLOWLY one
+    SLOWLY=$(quoted "$XRAY" -o "$LINES_" --)
     for model in thread process; do
         start_server -q -m "$model"
         exec 4<> "/dev/tcp/127.0.0.1/$PORT"

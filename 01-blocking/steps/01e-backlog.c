@@ -18,6 +18,7 @@
  *       SO_REUSEADDR set by neither of them: Address already in use
  *       ...
  */
+#define _GNU_SOURCE /* musl has struct tcp_info only with it */
 #include <netinet/tcp.h>
 #include <poll.h>
 #include "step.h"
