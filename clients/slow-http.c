@@ -50,6 +50,7 @@
 
 enum {
     DEFAULT_PORT = 8000,
+    BACKLOG = 4096,          /* clients that may wait for accept() */
     MOST_BYTES = 1000000000, /* of a page */
     MOST_MS = 600000,        /* of a delay: ten minutes */
     CHUNK = 4096,            /* bytes; a multiple of 16 and of 256 */
@@ -101,7 +102,7 @@ static int listen_on(int port)
         err(1, "socket");
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
     if (bind(listener, (struct sockaddr *)&address, size) < 0 ||
-        listen(listener, SOMAXCONN) < 0)
+        listen(listener, BACKLOG) < 0)
         errx(1, "bind and listen, port %d: %s; another server? "
              "-p 0 takes any free port", port, strerror(errno));
     getsockname(listener, (struct sockaddr *)&address, &size);
