@@ -95,7 +95,8 @@ diff-%:
 	@clients/diff.sh $*
 
 ## Test (needs bats)
-##   make test                   build all and test all: two minutes at most
+##   make test                   build all and test all: two minutes or three;
+##                               ALL=1: the kit's machinery as well
 ##   make test-03-select         one lesson
 ##   make test-03-select SERVER=path/to/yours
 ##                               your server in the place of the lesson's

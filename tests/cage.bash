@@ -1,3 +1,4 @@
+# shellcheck disable=SC2015 # A && B || C: where A fails, C is right
 # A cage for programs that nobody has read yet: the grader sources this file.
 #
 # A cage has a directory, and commands run in it with a deadline. Afterwards no
@@ -10,6 +11,8 @@
 #
 # Without namespaces the cage ends the processes of that user, of the command's
 # session, and those with the cage's mark in their environment.
+
+CAGE_UID=0 CAGE_NS=() CAGE_DIR='' # no cage yet
 
 # cage_open DIR [HIDDEN...]: use this directory; with namespaces, hide those. It
 # sets CAGE_UID (0: no other user) and CAGE_NS (the words of unshare(1), or none).
@@ -132,24 +135,31 @@ cage_inside() {
     wait $!
 }
 
-# cage_sweep [SESSION]: end what is left, and remove what it wrote.
+# cage_sweep [SESSION]: end what is left.
 cage_sweep() {
-    local pids
+    local pids none=
     [ ${#CAGE_NS[@]} = 0 ] || return 0
     for _ in {1..50}; do
         # one call ends all processes of a user, so none of them can fork away
         [ "$CAGE_UID" = 0 ] || setpriv --reuid "$CAGE_UID" \
             --regid "$CAGE_UID" --clear-groups bash -c 'kill -KILL -1' \
             2> /dev/null
-        pids=$(cage_pids "$CAGE_UID" "$1")
-        [ -n "$pids" ] || break
+        pids=$(cage_pids "$CAGE_UID" "${1:-}")
+        # twice none: a process may have begun while we looked
+        [ -n "$pids" ] || { [ -z "$none" ] || break; none=yes; continue; }
+        none=
         # shellcheck disable=SC2086 # they are words
         kill -KILL $pids 2> /dev/null
         sleep 0.02
     done
-    [ "$CAGE_UID" = 0 ] || find /tmp /var/tmp /dev/shm -xdev \
-        -user "$CAGE_UID" -not -path "$CAGE_DIR/*" -delete 2> /dev/null
-    return 0
+}
+
+# cage_close: end what is left, and remove its files. Namespaces leave none.
+cage_close() {
+    [ ${#CAGE_NS[@]} = 0 ] && [ "$CAGE_UID" != 0 ] || return 0
+    cage_sweep
+    find /tmp /var/tmp /dev/shm -xdev -user "$CAGE_UID" \
+        -not -path "$CAGE_DIR/*" -delete 2> /dev/null
 }
 
 # cage_pids UID [SESSION]: the processes of this user (0: of none), of this

@@ -87,10 +87,12 @@ quoted() {
 # own, on a free port: $PORT; its output goes to $LOG, its pid is $PID. $SLOWLY,
 # if any, is a command in front of it, quoted.
 start_server() {
+    local exec=exec
+    [ "$(type -t "$PROGRAM")" != function ] || exec= # it calls exec itself
     LOG=$BATS_TEST_TMPDIR/log
     : > "$LOG" # or an earlier server's ready line would stand there
     set -m
-    eval "exec ${SLOWLY:-}"' "$PROGRAM" -p 0 $FLAGS "$@"' \
+    eval "$exec ${SLOWLY:-}"' "$PROGRAM" -p 0 $FLAGS "$@"' \
         > "$LOG" 2>&1 < /dev/null 3>&- &
     PID=$!
     set +m

@@ -544,8 +544,9 @@ END
 trap 'kill $!' EXIT
 "$REAL" "$@"
 END
-    fails_at 2 'wanted  no use of the CPU in 0.02 s' --server ./busy $SOON \
-        <<< $'server\nidle 20ms'
+    # Half a second: beside busy processes it may get no CPU for 20 ms.
+    fails_at 2 'wanted  no use of the CPU in 0.5 s' --server ./busy $SOON \
+        <<< $'server\nidle 500ms'
     contains "$output" 'ms of it, and awake'
 }
 

@@ -378,7 +378,7 @@ static void end_delay(struct session *s)
     bool wrong = s->delay == DELAY_PASSWORD;
     s->delay = DELAY_NONE;
     if (client_has_left(s))
-        s->finished = true; /* it guesses no password that nobody hears of */
+        s->finished = true; /* no client waits for the reply */
     else if (wrong && s->wrong_passwords >= MAX_WRONG)
         reply_and_close(s, "421 Too many wrong passwords");
     else if (wrong)
