@@ -24,7 +24,7 @@ case $(bats --version 2> /dev/null) in
             'Another one: npm install -g bats'
         exit 1 ;;
 esac
-unset BASH_ENV ENV MAKEFLAGS MFLAGS # the tests call bash and make
+unset BASH_ENV ENV MAKEFLAGS MFLAGS QUOTING_STYLE # for bash, make and ls
 
 # A file system may forbid to run what the tests compile.
 probe=$(mktemp) && printf '#!/bin/sh\n' > "$probe" && chmod +x "$probe" || exit 1
