@@ -3,8 +3,8 @@
 # CFLAGS comes last in a command, so that yours wins over OPTIMISE, below.
 CFLAGS  ?= -g
 WARNINGS = -Wall -Wextra -Wshadow -Wpedantic
-COMPILE  = $(CC) -std=gnu11 $(WARNINGS) $(OPTIMISE) $(CFLAGS) -pthread \
-           -MMD -MP -MT $@
+COMPILE  = $(CC) -std=gnu11 $(WARNINGS) $(OPTIMISE) $(DEFINE) $(CFLAGS) \
+           -pthread -MMD -MP -MT $@
 
 lessons := $(patsubst %/server.c,%,$(wildcard 0*/server.c))
 numbers := $(foreach lesson,$(lessons),$(firstword $(subst -, ,$(lesson))))
@@ -194,6 +194,9 @@ $(lessons:%=%/server) build/06-selector/selector%.o build/08-%.o: \
     OPTIMISE = -O3
 $(filter %/05f-cost %/08f-cost,$(steps)): OPTIMISE = -O3
 clients/load build/clients/load-%.o: OPTIMISE = -O1
+
+# Files of more than 2 GiB, also on a machine of 32 bits.
+06-selector/ftp/% build/06-selector/ftp/%: DEFINE = -D_FILE_OFFSET_BITS=64
 
 $(programs): %: %.c
 	@mkdir -p build/$(@D)

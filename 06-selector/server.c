@@ -155,7 +155,7 @@ static void accept_error(int listener)
    small answers at once. */
 static int accept_client(int listener)
 {
-    struct sockaddr_in peer;
+    struct sockaddr_in peer = { .sin_port = 0 };
     socklen_t size = sizeof peer;
     int fd = accept(listener, (struct sockaddr *)&peer, &size);
     if (fd < 0) {

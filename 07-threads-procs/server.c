@@ -203,7 +203,7 @@ static void wait_for_fd(int error, int count)
 static struct client *next_client(int listener)
 {
     struct client *c;
-    struct sockaddr_in peer;
+    struct sockaddr_in peer = { .sin_port = 0 };
     while ((c = malloc(sizeof *c)) == NULL)
         sleep_ms(10);
     do {

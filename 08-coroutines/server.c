@@ -239,7 +239,7 @@ int main(int argc, char **argv)
     int listener = listen_on(port);
 
     for (;;) {
-        struct sockaddr_in peer;
+        struct sockaddr_in peer = { .sin_port = 0 };
         socklen_t size = sizeof peer;
         char name[sizeof "255.255.255.255:65535"];
 

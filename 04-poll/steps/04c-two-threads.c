@@ -19,6 +19,7 @@
  *     ...
  */
 #include "step.h"
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -105,11 +106,18 @@ static int close_while_polled(struct poller *p, int *fd)
     return pair[1];
 }
 
+/* The closed socket lives on while poll() looks at it; not so on macOS. */
+static void send_from(int peer)
+{
+    if (write(peer, "x", 1) < 0 && errno != EPIPE)
+        err(1, "write");
+}
+
 static void number_is_free(void)
 {
     struct poller p;
     int fd, peer = close_while_polled(&p, &fd);
-    write_text(peer, "x");
+    send_from(peer);
     print_outcome("the peer sends a byte", &p, TIMEOUT);
     close(peer);
 }
@@ -123,7 +131,7 @@ static void number_is_taken(void)
     open_pair(other); /* other[0] is the lowest free number: that is fd */
     write_text(other[1], "other");
     print_outcome("another file gets its number", &p, step.second);
-    write_text(peer, "x");
+    send_from(peer);
     print_outcome("the old peer sends a byte", &p, TIMEOUT);
     check(read(fd, bytes, sizeof bytes - 1), "read");
     printf("  %-32s \"%s\"\n", "it reads from that number", bytes);

@@ -67,7 +67,8 @@ static void limit_fds(rlim_t below)
     struct rlimit limit;
     getrlimit(RLIMIT_NOFILE, &limit);
     limit.rlim_cur = below < limit.rlim_max ? below : limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    while (setrlimit(RLIMIT_NOFILE, &limit) < 0 && limit.rlim_cur > FD_SETSIZE)
+        limit.rlim_cur /= 2; /* older macOS refuses RLIM_INFINITY */
 }
 
 int main(int argc, char **argv)

@@ -21,13 +21,13 @@
 
 enum { THREADS = 20, PERMITS = 5 };
 
-static sem_t permits;
+static sem_t *permits;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of these: */
 static int inside, most;
 
 static void *enter_and_leave(void *number)
 {
-    sem_wait(&permits);
+    sem_wait(permits);
     pthread_mutex_lock(&lock);
     inside++;
     most = inside > most ? inside : most;
@@ -37,8 +37,23 @@ static void *enter_and_leave(void *number)
     pthread_mutex_lock(&lock);
     inside--;
     pthread_mutex_unlock(&lock);
-    sem_post(&permits);
+    sem_post(permits);
     return NULL;
+}
+
+static void make_permits(void)
+{
+#ifdef __APPLE__ /* it has only semaphores with a name */
+    permits = sem_open("/07g", O_CREAT | O_EXCL, 0600, PERMITS);
+    sem_unlink("/07g");
+    if (permits == SEM_FAILED)
+        err(1, "sem_open");
+#else
+    static sem_t semaphore;
+    permits = &semaphore;
+    if (sem_init(permits, 0, PERMITS) < 0)
+        err(1, "sem_init");
+#endif
 }
 
 int main(int argc, char **argv)
@@ -46,9 +61,8 @@ int main(int argc, char **argv)
     static int numbers[THREADS];
     pthread_t threads[THREADS];
     begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
-    if (sem_init(&permits, 0, PERMITS) < 0)
-        err(1, "sem_init"); /* macOS has only sem_open() */
-    now();                  /* the clock starts */
+    make_permits();
+    now(); /* the clock starts */
     for (int i = 0; i < THREADS; i++) {
         numbers[i] = i + 1;
         threads[i] = create_thread(enter_and_leave, &numbers[i]);

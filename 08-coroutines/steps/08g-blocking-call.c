@@ -77,6 +77,7 @@ static void measure(const char *title, void *(*run)(void *))
     printf("%-27s %5.1f naps\n", title, now() - begin);
 }
 
+#ifdef __linux__
 static int turns; /* that all coroutines of this process have had */
 
 static void *take_turns(void *unused)
@@ -86,7 +87,6 @@ static void *take_turns(void *unused)
     return unused;
 }
 
-#ifdef __linux__
 /* What the process for CORE does. */
 static void run_on(int core)
 {
