@@ -95,7 +95,7 @@ diff-%:
 	@clients/diff.sh $*
 
 ## Test (needs bats)
-##   make test                   build all and test all: two minutes or three;
+##   make test                   build all and test all: about three minutes;
 ##                               ALL=1: the kit's machinery as well
 ##   make test-03-select         one lesson
 ##   make test-03-select SERVER=path/to/yours
