@@ -146,12 +146,10 @@ as_nobody() {
     as_nobody test -x "$KIT/clients/play" || skip "others do not reach $COPIES"
     scene_plays as_nobody
     run -0 as_nobody make -s -C "$KIT" 03a 3>&-
-    crawls as_nobody
     run -0 as_nobody make -s -C "$KIT" models 3>&-
     [[ $output == *"no tracing here"* || $output == *"as a page"*/models.svg ]]
     passes 03-select '^03 every byte' as_nobody
     rm -rf "$KIT/build" # the programs are enough
-    scene_plays as_nobody
     crawls as_nobody
 }
 
