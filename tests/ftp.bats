@@ -463,7 +463,8 @@ waits_for_reply() {
     script -qec true /dev/null > /dev/null 2>&1 || skip "script is another one"
     ftp -q
     cp "$BIG" "$TREE/file"
-    run -0 script -qec "$CLIENT -p $PORT -u tom:secret get file" /dev/null
+    run -0 script -qec \
+        "$(quoted "$CLIENT" -p "$PORT" -u tom:secret get file)" /dev/null
     contains "$output" "100% [##############################]"
     run -0 client get file
     same '' "$output"

@@ -201,7 +201,7 @@ END
     done
     # nor into a file of what goes wrong
     echo 'run missing' > scene.play
-    on_terminal 80 sh -c "'$PLAY' --pace 0 scene.play 2> errors" < /dev/null
+    on_terminal 80 sh -c '"$0" --pace 0 scene.play 2> errors' "$PLAY" < /dev/null
     contains "$(cat errors)" 'scene.play:1: run missing'
     lacks "$(cat errors)" "$esc"
 }
