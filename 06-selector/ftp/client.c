@@ -385,8 +385,10 @@ static void check_command(int count, char **words, const char *as)
    not show it. */
 static const char *take_account(char *text)
 {
-    const char *copy = strdup(text);
+    static char *copy; /* the program keeps it until its end */
     char *colon = strchr(text, ':');
+    free(copy);
+    copy = strdup(text);
     if (copy == NULL)
         err(1, "strdup");
     if (colon != NULL)
