@@ -79,6 +79,12 @@ static void start_server(void)
     if (freopen("/dev/null", "w", stdout) == NULL ||
         pthread_create(&thread, NULL, serve, NULL) != 0)
         errx(1, "no server");
+    /* libFuzzer's timer would interrupt connect() and poll() here. What
+     * hangs is seen by poll()'s own deadline. */
+    sigset_t alarm;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &alarm, NULL);
     while ((port = find_port()) == 0)
         usleep(1000);
 }
