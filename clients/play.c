@@ -37,6 +37,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "actions.h"
+#include "where.h"
 
 enum {
     MOST_FDS = 256,      /* fds above are not closed in the server */
@@ -274,12 +275,49 @@ static bool play_scene(struct stage *s, bool step, const struct action **at)
 
 /* ------------------------------------------------------------ how it ends */
 
+/* The same line, but for numbers (ports, fds)? */
+static bool alike(const char *a, const char *b)
+{
+    static const char digits[] = "0123456789";
+    for (;;) {
+        size_t skipped = strspn(a, digits);
+        a += skipped;
+        if ((skipped > 0) != (strspn(b, digits) > 0))
+            return false;
+        b += strspn(b, digits);
+        if (*a != *b || *a == '\0')
+            return *a == *b;
+        a++;
+        b++;
+    }
+}
+
+/* Print the end of the log. Lines that are alike count as one. */
+static void print_log_end(struct screen *screen, const struct log *log)
+{
+    size_t kept = log_kept(log, log->first), begin = log->n, next;
+    for (int i = 0; i < LAST_LINES && begin > kept; i++)
+        for (begin--; begin > kept && alike(log_line(log, begin - 1),
+                                            log_line(log, begin)); begin--) {
+        }
+    if (begin < log->n)
+        fprintf(stderr, "  the end of its log:\n");
+    for (size_t i = begin; i < log->n; i = next) {
+        for (next = i + 1; next < log->n &&
+             alike(log_line(log, i), log_line(log, next)); next++) {
+        }
+        fprintf(stderr, "    %s\n", screen_text(screen, log_line(log, i)));
+        if (next - i > 1)
+            fprintf(stderr, "    (%zu more like this)\n", next - i - 1);
+    }
+}
+
 /* Print on standard error where the scene failed, what was wanted and what
-   came, how the server ended, and the last lines of its log. */
-static void report(struct stage *s, const struct action *at)
+   came, WHERE the server was then or how it ended, and the end of its log. */
+static void report(struct stage *s, const struct action *at,
+                   const char *where)
 {
     const struct child *c = &s->child;
-    const struct log *log = &c->log;
     struct screen *screen = &s->screen;
     screen->colours = screen->colours && isatty(STDERR_FILENO);
     fprintf(stderr, "\n%s%s%s:%d: %.200s%s\n  %s\n",
@@ -289,18 +327,16 @@ static void report(struct stage *s, const struct action *at)
     if (c->ended)
         fprintf(stderr, "  the server has ended: %s\n",
                 child_how_it_ended(c));
-    if (log->n > log->first)
-        fprintf(stderr, "  the end of its log:\n");
-    for (size_t i = log->n > log->first + LAST_LINES ? log->n - LAST_LINES
-                  : log->first; i < log->n; i++)
-        fprintf(stderr, "    %s\n", screen_text(screen, log_line(log, i)));
+    else if (where[0] != '\0')
+        fprintf(stderr, "  %s\n", where);
+    print_log_end(screen, &c->log);
 }
 
 /* Print why the scene failed. If nobody reads our output any more (head, less)
    print nothing. Returns the exit status. */
 static int say_why(struct stage *s, const struct action *at)
 {
-    char why[FAILURE_BYTES];
+    char why[FAILURE_BYTES], where[WHERE_BYTES] = "";
     int number = stage_ending();
     if (number != 0) {
         bool any = s->child.pid != 0;
@@ -315,10 +351,12 @@ static int say_why(struct stage *s, const struct action *at)
         return 1;
     }
     snprintf(why, sizeof why, "%s", failure());
+    if (s->child.pid != 0 && !s->child.ended)
+        where_look(where, s->child.pid, s->child.port, &s->peers);
     child_read_last_words(&s->child);
     if (screen_log(&s->screen) && screen_held_back(&s->screen))
         fail("%s", why);
-    report(s, at);
+    report(s, at, where);
     return 1;
 }
 
