@@ -307,7 +307,10 @@ static void print_log_end(struct screen *screen, const struct log *log)
              alike(log_line(log, i), log_line(log, next)); next++) {
         }
         fprintf(stderr, "    %s\n", screen_text(screen, log_line(log, i)));
-        if (next - i > 1)
+        if (next - i == 2)
+            fprintf(stderr, "    %s\n",
+                    screen_text(screen, log_line(log, i + 1)));
+        else if (next - i > 2)
             fprintf(stderr, "    (%zu more like this)\n", next - i - 1);
     }
 }
