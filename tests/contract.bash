@@ -237,6 +237,7 @@ END
 # the signals still end it.
 ends_with_a_full_log() {
     local signal line
+    can_start
     mkfifo "$BATS_TEST_TMPDIR/pipe"
     exec 9<> "$BATS_TEST_TMPDIR/pipe"
     for signal in TERM INT; do

@@ -14,7 +14,7 @@ setup() {
     chmod a+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
     chmod 700 "$KIT" # where there are no namespaces, this keeps the server out
     cp "$ROOT"/clients/{play,load,xray} "$KIT/clients"
-    cp "$ROOT"/tests/{grade,cage.bash,*.awk} "$KIT/tests"
+    cp "$ROOT"/tests/{grade,cage.bash,diagnose.bash,hints,*.awk} "$KIT/tests"
     echo "the commit" > "$KIT/COMMIT"
     echo 'int main(void) { return 0; }' > "$KIT/03-select/server.c"
     printf '%%/server: %%/server.c\n\tcc -o $@ $<\nclients/%%:\n' > "$KIT/Makefile"
@@ -145,7 +145,7 @@ needs_root() {
     same "1 passed" "$(status_of starts)"
     same "0 failed" "$(status_of echoes)"
     same "0 not run" "$(status_of third)"
-    contains "$(cat "$OUT/report.txt")" "ends at once, with exit status 1"
+    contains "$(cat "$OUT/report.txt")" "The server ends at once: exit status 1"
 }
 
 @test "a test that bats does not run is not passed" {

@@ -105,13 +105,19 @@ can_start() {
     return 1
 }
 
-# starts: no ready line has come. Find out why, and say it.
+# starts: no ready line has come. Find out why, and say it. The grader reads
+# no-start in REPLAY_DIR.
 starts() {
     local pid=${PID:-}
     [ "$(type -t "$PROGRAM")" != function ] || return 0
     # shellcheck disable=SC2086 # they are words
-    diagnose_start "$LESSON" "${SERVER_PATH:-$PROGRAM}" $FLAGS ||
-        : > "$BATS_FILE_TMPDIR/no-start$FLAGS"
+    diagnose_start "$LESSON" "${SERVER_PATH:-$PROGRAM}" $FLAGS \
+        > "$BATS_TEST_TMPDIR/why" || {
+        cat "$BATS_TEST_TMPDIR/why"
+        cp "$BATS_TEST_TMPDIR/why" "$BATS_FILE_TMPDIR/no-start$FLAGS"
+        [ -z "${REPLAY_DIR:-}" ] || [ -n "$FLAGS" ] ||
+            cp "$BATS_TEST_TMPDIR/why" "$REPLAY_DIR/no-start"
+    }
     PID=$pid
     [ ! -e "$BATS_FILE_TMPDIR/no-start$FLAGS" ]
 }

@@ -39,7 +39,10 @@ if [ $# -gt 0 ]; then
         echo "There are no tests of $1. Try: $(cd tests && ls -- *.bats |
             sed 's/\.bats$//' | tr '\n' ' ')"
         exit 1
-    elif [ "$SERVER" ] || [ ! -f "$steps" ] || [ "$file" = "$steps" ]; then
+    elif [ "$SERVER" ]; then
+        bats --tap "$file" | awk -f tests/server-rows.awk
+        exit
+    elif [ ! -f "$steps" ] || [ "$file" = "$steps" ]; then
         exec bats "$file"
     fi
     exec bats "$file" "$steps"
