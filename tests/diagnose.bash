@@ -213,7 +213,10 @@ diagnose_start() {
     set +m
     end=$((SECONDS + 4))
     while [ "$SECONDS" -lt "$end" ] && kill -0 "$PID" 2> /dev/null &&
-        [ "$(ready_port "$work/log")" -le 0 ]; do
+        [ "$(ready_port "$work/log")" = -1 ]; do
+        # a line of another kind: it is not so slow any more
+        [ ! -s "$work/log" ] || [ "$end" -lt $((SECONDS + 2)) ] ||
+            end=$((SECONDS + 2))
         sleep 0.05
     done
     port=$(ready_port "$work/log")
