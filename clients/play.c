@@ -41,6 +41,7 @@
 
 enum {
     MOST_FDS = 256,      /* fds above are not closed in the server */
+    SOURCE_BYTES = 60,   /* of an action, where it failed */
     LAST_LINES = 10,     /* of the log are printed when the scene fails */
     DEFAULT_TIMEOUT = 5, /* seconds */
 };
@@ -323,10 +324,11 @@ static void report(struct stage *s, const struct action *at,
     const struct child *c = &s->child;
     struct screen *screen = &s->screen;
     screen->colours = screen->colours && isatty(STDERR_FILENO);
-    fprintf(stderr, "\n%s%s%s:%d: %.200s%s\n  %s\n",
+    fprintf(stderr, "\n%s%s%s:%d: %.*s%s%s\n  %s\n",
             screen_style(screen, WRONG), screen->utf8 ? "✗ " : "",
-            s->scene->file, at->line, at->source, screen_style(screen, PLAIN),
-            failure());
+            s->scene->file, at->line, SOURCE_BYTES, at->source,
+            strlen(at->source) > SOURCE_BYTES ? dots : "",
+            screen_style(screen, PLAIN), failure());
     if (c->ended)
         fprintf(stderr, "  the server has ended: %s\n",
                 child_how_it_ended(c));
