@@ -15,7 +15,7 @@ enum { WHERE_BYTES = 800 };
    do: "the server sleeps in send() to A"; or "the server uses the CPU", if one
    of them does at five moments in 10 ms; and how many connections wait in the
    backlog. PORT is the port that the server listens at (0: unknown), PEERS are
-   the clients that the text names. The text has no newline at its end; "" means
+   the clients that the text names. There is no newline at its end. "" means
    that the system does not tell, or that there is no such process. */
 void where_look(char *text, pid_t group, int port, const struct peers *peers);
 
