@@ -178,8 +178,8 @@ static inline int listen_on(int port)
 
 /* Accept one client; its socket does not block. Returns its fd, or -1 if the
    client has left already, or accept() failed, or the fd is not below LIMIT
-   (then it is closed). After an error the function sleeps 10 ms, or the step
-   would spin. */
+   (then it is closed). After an error that does not set out_of_fds, the
+   function sleeps 10 ms, or the step would spin. */
 static inline int accept_fd(int listener, int limit)
 {
     int fd = accept(listener, NULL, NULL);
@@ -189,7 +189,8 @@ static inline int accept_fd(int listener, int limit)
     if (fd < 0) {
         out_of_fds = errno == EMFILE && clients_open > 0;
         LOG("accept: %s", strerror(errno));
-        sleep_ms(10);
+        if (!out_of_fds)
+            sleep_ms(10);
         return -1;
     }
     LOG("fd %d: accept", fd);
