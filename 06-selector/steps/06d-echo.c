@@ -6,9 +6,8 @@
  *
  * Look at the end of on_readable(): it sends, too. Nearly always there is
  * room, and the step needs no epoll_ctl(). If not, the rest is pending:
- * on_writable() sends it later, and until then the step does not read from
- * this client. (Python's server hopes for room: a client that never reads ends
- * it.)
+ * on_writable() sends it later; until then the step does not read from this
+ * client. (One client that does not read ends Python's server.)
  * The notes: selectors, in 三. IO multiplexing.
  *
  *     fd 5: accept
