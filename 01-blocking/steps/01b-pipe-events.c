@@ -17,7 +17,6 @@
  */
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include "step.h"
 
 enum { MOST = 64 * 1024 }; /* bytes: no page is larger */

@@ -99,7 +99,7 @@ static void look_at_full_buffer(int fd, int peer)
 static void show_lists(void)
 {
     char byte;
-    int listener = listen_here();
+    int listener = listen_here(1);
     puts("\nOne fd in all three lists: what select() returns, and leaves");
     look("a listener, no client has come", listener, listener + 1);
     int peer = connect_here(listener);

@@ -38,11 +38,6 @@ static void init(pthread_mutex_t *m, int type)
     pthread_mutexattr_destroy(&attributes);
 }
 
-static const char *text_of(int error)
-{
-    return error == 0 ? "ok" : strerror(error);
-}
-
 /* If it gets the mutex, it unlocks it at once. */
 static void *try_lock(void *error)
 {
