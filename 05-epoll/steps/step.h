@@ -171,6 +171,44 @@ static inline int open_epoll_for(int fd, uint32_t events)
     return epoll_fd;
 }
 
+/* Does this epoll report an event? Do not wait for one. */
+static inline bool is_ready(int epoll_fd)
+{
+    struct epoll_event event;
+    return check(epoll_wait(epoll_fd, &event, 1, 0), "epoll_wait") > 0;
+}
+
+/* Open a pipe; neither end blocks. */
+static inline void open_pipe(int *in, int *out)
+{
+    int ends[2];
+    check(pipe(ends), "pipe");
+    *in = ends[0];
+    *out = ends[1];
+    fcntl(*in, F_SETFL, O_NONBLOCK);
+    fcntl(*out, F_SETFL, O_NONBLOCK);
+}
+
+/* Write to such a pipe, or read from it, at most SIZE bytes (64 KiB is the
+   most). Returns false at EAGAIN. Another error ends the step. */
+static inline bool write_bytes(int out, size_t size)
+{
+    static const char bytes[64 * 1024];
+    ssize_t n = write(out, bytes, size);
+    if (n < 0 && errno != EAGAIN)
+        err(1, "write");
+    return n > 0;
+}
+
+static inline bool read_bytes(int in, size_t size)
+{
+    static char bytes[64 * 1024];
+    ssize_t n = read(in, bytes, size);
+    if (n < 0 && errno != EAGAIN)
+        err(1, "read");
+    return n > 0;
+}
+
 /* --------------------------------------- a TCP connection in one process
 
    If a call in these functions fails, it ends the step, exit status 1. */
