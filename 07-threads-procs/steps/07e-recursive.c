@@ -12,9 +12,6 @@
  *
  *     one thread locks twice
  *       plain         1st: ok, 2nd would block for ever (trylock: EBUSY)
- *       error check   1st: ok, 2nd: Resource deadlock avoided
- *       recursive     1st: ok, 2nd: ok
- *         unlocked once, trylock in another thread: Device or resource busy
  *     ...
  *     the notes' five threads, which lock twice and unlock once
  *       1 of 5 ended, trylock: Device or resource busy

@@ -157,7 +157,7 @@ static inline struct co *spawn(const char *name, void *(*run)(void *arg),
     return co;
 }
 
-/* Run this function in COUNT coroutines at once. Return when all have ended. */
+/* Run this function in COUNT coroutines. Return when all have ended. */
 static inline void run_coroutines(int count, void *(*run)(void *unused))
 {
     for (int i = 0; i < count; i++)
