@@ -185,8 +185,8 @@ static inline pthread_t create_thread(void *(*body)(void *), void *argument)
     return thread;
 }
 
-/* What a pthread function has returned, in words; EOWNERDEAD the same ones on
-   all systems. */
+/* The text of what a pthread function has returned. (For EOWNERDEAD it is the
+   same on all systems.) */
 static inline const char *text_of(int error)
 {
     return error == 0 ? "ok" : error == EOWNERDEAD ? "Owner died"
