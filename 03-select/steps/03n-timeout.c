@@ -3,9 +3,10 @@
  *
  *     make 03n    or: 03-select/steps/03n-timeout [-s SECONDS (0.2)]
  *
- * SECONDS is how long one second of the notes lasts. Look at the same {1} once
- * more: Linux subtracts the time that select() has waited, so nothing is left
- * the second time. Other systems do not: set the timeout before each call.
+ * SECONDS is how long one second of the notes lasts. Look at "the same {1}
+ * once more": Linux with glibc subtracts the time that select() has waited, so
+ * nothing is left. Other systems do not, nor does musl: set the timeout before
+ * each call.
  * The notes: select 方法.
  *
  *       {1}, nothing comes                0  after 1.0 s, 0.0 s left in it
