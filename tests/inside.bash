@@ -44,21 +44,54 @@ tally() {
 }
 
 # calls_seen: its calls from listen() on, without its log and its locks; a line
-# for each call: thread|name|arguments|result.
+# for each call: thread, name, arguments, result, with tabs between.
 calls_seen() {
     sed -nE '/ listen\(/,$ {
         /\) sleeps \.\.\.$/d; / futex\(/d
-        s/^xray +[0-9.]+ ms: (\[([0-9]+)\] )?([a-z_0-9]+)\(([^)]*)\):? ?(.*)$/\2|\3|\4|\5/p
+        s/^xray +[0-9.]+ ms: (\[([0-9]+)\] )?([a-z_0-9]+)\(([^)]*)\):? ?(.*)$/\2	\3	\4	\5/p
     }' "$TRACE"
 }
 
 # sleeps: the name of the call, on a line for each time that it slept. A call
-# that waits only for time is a "nap".
+# that waits only for time is a "nap". A thread that never touches a client, as
+# one that waits for signals, is left out.
 sleeps() {
-    calls_seen | awk -F'|' '
+    calls_seen | awk -F '\t' '
+        $2 == "accept" || $2 ~ /^(recv|send)/ { touches[$1] }
+        $2 == "accept" { client[$4] }
+        $2 ~ /^(read|write)/ && $3 in client { touches[$1] }
         $4 !~ /^slept / { next }
         $2 == "nanosleep" || $3 ~ /^(0 watched, )?[0-9.]+ m?s$/ { $2 = "nap" }
-        { print $2 }'
+        { thread[++n] = $1; call[n] = $2 }
+        END { for (i = 1; i <= n; i++)
+                  if (thread[i] in touches || call[i] ~ /select|poll/)
+                      print call[i] }'
+}
+
+# waits_for_sockets: how often it has called select(), poll() or epoll_wait()
+# for an fd.
+waits_for_sockets() {
+    calls_seen | awk -F '\t' '
+        $2 ~ /^p?select$|poll/ && $2 !~ /^epoll_c/ &&
+            $3 !~ /^(0 watched)?(, )?([0-9.]+ m?s)?$/ { n++ }
+        END { print n + 0 }'
+}
+
+# fds_waited_for: the most fds that select() or poll() have waited for at once;
+# if several threads wait, the sum over them.
+fds_waited_for() {
+    calls_seen | awk -F '\t' '
+        $2 ~ /^p?(select|poll)$/ || $2 == "ppoll" {
+            n = 0
+            gsub(/[0-9.]+ m?s/, "", $3)
+            while (match($3, /[0-9]+ fds/)) {
+                n += substr($3, RSTART, RLENGTH) + 0
+                $3 = substr($3, 1, RSTART - 1) substr($3, RSTART + RLENGTH)
+            }
+            n += gsub(/[0-9]+/, "", $3)
+            if (n > most[$1]) most[$1] = n
+        }
+        END { for (thread in most) sum += most[thread]; print sum + 0 }'
 }
 
 # slept_in REGEX...: it has slept in each of these calls, and in no other.
@@ -81,8 +114,14 @@ births() {
 
 # readers: how many threads or processes have received from a client.
 readers() {
-    calls_seen | awk -F'|' '$2 ~ /^(recv|read)/ && $4 ~ /copied [0-9]/ { print $1 }' |
+    calls_seen | awk -F '\t' '$2 ~ /^(recv|read)/ && $4 ~ /copied [0-9]/ { print "thread " $1 }' |
         sort -u | grep -c .
+}
+
+# received: how many bytes it has received from clients.
+received() {
+    calls_seen | awk -F '\t' '$2 ~ /^(recv|read)/ && $4 ~ /copied [0-9]/ {
+        sub(/.*copied /, "", $4); n += $4 } END { print n + 0 }'
 }
 
 # busy_scene: a bit of everything. Several clients send in turns and at once;
@@ -111,4 +150,114 @@ A expect "ALIVE\n"
 A close
 wait 50ms
 END
+}
+
+# ------------------------------------------------------------------- /proc
+
+# processes: the pids of the server and of all that it has started.
+processes() {
+    cat /proc/[0-9]*/stat 2> /dev/null | awk -v group="$PID" '
+        { pid = $1; sub(/^.*\) /, ""); if ($3 == group) print pid }'
+}
+
+# tasks: the number of each of its threads, one a line.
+tasks() {
+    local pid
+    for pid in $(processes); do
+        ls "/proc/$pid/task" 2> /dev/null || true
+    done
+}
+
+# open_fds: how many files it has open.
+open_fds() {
+    ls "/proc/$PID/fd" 2> /dev/null | wc -l
+}
+
+# fds_when_ready: how many files the program has open without a client. A
+# language's runtime has some of its own.
+fds_when_ready() {
+    [ -r /proc/self/fd ] || { echo 8; return; }
+    start_server -q >&2
+    "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 3>&- > /dev/null
+    open_fds
+    teardown
+}
+
+# listening: the addresses at which its sockets listen, or others at its port.
+listening() {
+    local pid
+    for pid in $(processes); do
+        ls -l "/proc/$pid/fd" 2> /dev/null || true
+    done | sed -n 's/.*socket:\[\([0-9]*\)\]$/own \1/p' |
+        cat - /proc/net/tcp /proc/net/tcp6 2> /dev/null |
+        awk -v port="$(printf %04X "$PORT")" '
+            $1 == "own" { own[$2]; next }
+            $4 != "0A" { next }
+            { split($2, at, ":") }
+            !($10 in own) && at[2] != port { next }
+            at[1] ~ /^(0*FFFF0000)?(0100007F|7F000001)$/ { at[1] = "127.0.0.1" }
+            at[1] ~ /^0+$/ { at[1] = "all addresses" }
+            at[2] == port { at[2] = '"$PORT"' }
+            { print at[1] ":" at[2] }'
+}
+
+# A client of the test's own, on fd $1, sends a line and gets its answer.
+meets() {
+    local answer=
+    echo "hello $1" >&"$1"
+    read -r -t 5 -u "$1" answer || true
+    same "HELLO $1" "$answer" "answer"
+}
+
+# sleeps_with_4_clients: start the server; one of four clients does not read.
+# Print the calls in which its threads sleep then, and how many threads in each;
+# but no locks, and no naps.
+sleeps_with_4_clients() {
+    local fd fds=() deaf census='' switches=''
+    start_server -q
+    for _ in 1 2 3; do
+        exec {fd}<> "/dev/tcp/127.0.0.1/$PORT"
+        fds+=("$fd")
+        meets "$fd"
+    done
+    exec {fd}<> "/dev/tcp/127.0.0.1/$PORT"
+    fds+=("$fd")
+    yes >&"$fd" 2> /dev/null 3>&- &
+    deaf=$!
+    within 5 stays_asleep || true # a runtime may have a clock that ticks
+    echo "$census"
+    kill "$deaf" && wait "$deaf" 2> /dev/null || true
+    for fd in "${fds[@]}"; do exec {fd}>&-; done
+    teardown
+}
+
+# stays_asleep: for some time none of its threads has gone to sleep or woken.
+stays_asleep() {
+    local before=$switches task
+    switches=$(for task in $(tasks); do
+        grep ctxt "/proc/$task/status" 2> /dev/null || true
+    done)
+    census=$(for task in $(tasks); do asleep_in "$task"; done |
+        grep -xE 'accept|recv|read|send|select|poll|epoll_wait|running' |
+        sort | uniq -c | sed 's/^ *//')
+    sleep 0.1
+    [ "$switches" = "$before" ]
+}
+
+# adds_few_threads: with 100 clients it has at most 50 threads or processes more
+# than with one.
+adds_few_threads() {
+    local fd fds=() one many
+    start_server -q
+    for many in {1..100}; do
+        exec {fd}<> "/dev/tcp/127.0.0.1/$PORT"
+        fds+=("$fd")
+        meets "$fd"
+        [ "$many" != 1 ] || one=$(tasks | wc -l)
+    done
+    many=$(tasks | wc -l)
+    echo "threads with one client: $one, with 100: $many (at most 50 more)"
+    [ $((many - one)) -le 50 ]
+    for fd in "${fds[@]}"; do exec {fd}>&-; done
+    teardown
 }
