@@ -1,7 +1,7 @@
 /*
- * An accept() that fails with ENOBUFS for half a second after the first client,
- * for 08-coroutines.bats: linked with -Wl,--wrap=accept. A server that calls it
- * again and again meanwhile ends by abort().
+ * An accept() that fails with ENOBUFS for half a second after the first
+ * client, for 08-coroutines.bats: linked with -Wl,--wrap=accept. A server that
+ * calls it again and again meanwhile ends by abort().
  */
 #include <errno.h>
 #include <stdlib.h>

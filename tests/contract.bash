@@ -6,32 +6,7 @@
 # process behind. Until then it must survive all its clients.
 
 load inside
-
-# with_flags WORD...: this row's server gets these flags. Another program may
-# refuse them (they are not in the contract): then the row is skipped, by name.
-with_flags() {
-    FLAGS=$*
-    [ -z "${SERVER:-}" ] || takes "$@" || skip "the server refuses $*"
-}
-
-# takes FLAG...: the program does not end at once, with status 1 or 2.
-takes() {
-    local known=$BATS_FILE_TMPDIR/takes.${*// /_} pid status=0
-    if [ ! -e "$known" ]; then
-        set -m
-        "$PROGRAM" -p 0 -q "$@" > "$known.out" 2>&1 < /dev/null 3>&- &
-        pid=$!
-        set +m
-        # shellcheck disable=SC2016 # eval expands it
-        within 5 eval 'grep -q "listening on" "$known.out" || gone "$pid"' || true
-        gone "$pid" || status=listens
-        [ "$status" = listens ] || wait "$pid" || status=$?
-        kill -KILL -- "-$pid" 2> /dev/null || true
-        wait "$pid" 2> /dev/null || true
-        echo "$status" > "$known"
-    fi
-    case $(< "$known") in 1 | 2) return 1 ;; esac
-}
+load outside
 
 # ------------------------------------------------------------------- start
 
@@ -41,16 +16,6 @@ listens_on_127_0_0_1_alone() {
     is_not_the_lessons_own
     [ ! -r /proc/net/tcp ] ||
         same "127.0.0.1:$PORT" "$(listening | sort -u)" "addresses that it listens on"
-}
-
-# Another program may not just run the lesson's server. (This looks for the
-# file. Only the grader keeps a server from a copy of it, and from our tools.)
-is_not_the_lessons_own() {
-    local own=$ROOT/$LESSON/server pid
-    [ -e "$own" ] && ! [ "$PROGRAM" -ef "$own" ] || return 0
-    for pid in $(processes); do
-        ! [ "/proc/$pid/exe" -ef "$own" ] || { echo "it runs $own"; return 1; }
-    done
 }
 
 names_a_port_in_use() {
@@ -72,17 +37,6 @@ refuses_wrong_usage() {
     contains "$output" 12x
 }
 
-# refuses_on_stderr STATUS ARGUMENT...: like refuses, and the message is on
-# standard error: standard output has nothing.
-refuses_on_stderr() {
-    local stdout=$BATS_TEST_TMPDIR/stdout
-    printf '#!/usr/bin/env bash\nexec %s"$@" > %q\n' "$(quoted "$PROGRAM")" \
-        "$stdout" > "$BATS_TEST_TMPDIR/apart"
-    chmod +x "$BATS_TEST_TMPDIR/apart"
-    PROGRAM=$BATS_TEST_TMPDIR/apart refuses "$@"
-    same '' "$(head -c 200 "$stdout")" "standard output, with: ${*:2}"
-}
-
 # The log is on standard output, and names each client at least twice: when it
 # comes and when it goes. With -q there is no log, not on standard error either.
 logs_unless_quiet() {
@@ -100,13 +54,6 @@ logs_unless_quiet() {
     same "$LESSON: listening on 127.0.0.1:$PORT bye" "$(tr '\n' ' ' < "$LOG" |
         sed 's/ $//')"
     same '' "$(head -c 200 "$errors")" "standard error, with -q"
-}
-
-logs_each_client() {
-    same 5 "$(sed -nE 's/^[^ :]+:[0-9]+: .*(127\.0\.0\.1:[0-9]+).*/\1/p' "$LOG" |
-        grep -vx "127.0.0.1:$PORT" | sort | uniq -c |
-        awk '$1 >= 2 { n++ } END { print n + 0 }')" "clients with two lines" \
-        > /dev/null
 }
 
 # Started with fds 0 to 2 closed, the server would get one of these numbers for
@@ -290,31 +237,6 @@ END
     done
 }
 
-# ends_and_starts_again SIGNAL: "nothing left": nor is the port. The server
-# closes the connection first, so the kernel keeps that in TIME_WAIT. bind()
-# needs SO_REUSEADDR then.
-ends_and_starts_again() {
-    local answer=
-    start_server
-    exec 4<> "/dev/tcp/127.0.0.1/$PORT"
-    echo hello >&4
-    read -r -t 5 -u 4 answer || true
-    same HELLO "$answer" answer
-    kill -s "$1" "$PID"
-    within 2 gone "$PID"
-    ends_with 0 "$PID" || return 1
-    same bye "$(tail -n 1 "$LOG")" "last line after $1" || return 1
-    exec 4>&-
-    set -m
-    # shellcheck disable=SC2086 # FLAGS are words
-    "$PROGRAM" -p "$PORT" $FLAGS > "$LOG" 2>&1 < /dev/null 3>&- &
-    PID=$!
-    set +m
-    within 5 listens ||
-        { echo "started again at port $PORT: $(head -n 3 "$LOG")"; teardown; return 1; }
-    teardown
-}
-
 # Nobody reads the log, and its pipe is full: the server may stop serving, but
 # the signals still end it.
 ends_with_a_full_log() {
@@ -462,12 +384,6 @@ takes_turns_with_a_greedy_client() {
     takes_short_turns
 }
 
-# at_work PID: this client has moved some megabytes.
-at_work() {
-    [ "$TRACE" != /dev/null ] || { sleep 0.2; kill -0 "$1"; return; }
-    [ "$(received)" -gt 4000000 ] || ! kill -0 "$1" 2> /dev/null
-}
-
 # The clients are connected before the server stops: how many may wait for
 # accept() is not asked here.
 answers_a_burst() {
@@ -508,55 +424,6 @@ B send "room again\n"
 B expect "ROOM AGAIN\n"
 END
     logs_that_it_has_no_fd "$most"
-}
-
-# logs_that_it_has_no_fd N: with N fds for 40 clients, a line of its log differs
-# from all lines that it prints when it has enough of them, and not only in
-# numbers. No word is asked for. (A server that never runs out, because its
-# child processes have the clients, has nothing to say.)
-logs_that_it_has_no_fd() {
-    local enough=$BATS_TEST_TMPDIR/enough scarce=$BATS_TEST_TMPDIR/scarce
-    [ -r /proc/self/fd ] || return 0
-    log_of_40_clients 1000 > "$enough"
-    log_of_40_clients "$1" > "$scarce"
-    grep -qx 'no fd is free' "$scarce" || return 0
-    grep -vxF -f "$enough" "$scarce" | grep -vxq 'no fd is free' || {
-        echo "its log has no line about it; all kinds of lines in its log:"
-        cat "$scarce"
-        return 1
-    }
-}
-
-# log_of_40_clients N: the kinds of lines in the log of a server that may have N
-# files open: N for a number, but FILE:LINE as it is. If it has N files open in
-# the end, the last line says so.
-log_of_40_clients() {
-    local client fd fds=()
-    # shellcheck disable=SC2016 # that shell expands it
-    SLOWLY=$(quoted bash -c 'ulimit -n "$0"; exec "$@"' "$1") start_server
-    for client in {1..40}; do
-        exec {fd}<> "/dev/tcp/127.0.0.1/$PORT"
-        echo "$client" >&"$fd"
-        fds+=("$fd")
-    done
-    answers_one_of "${fds[@]}"
-    within 2 is_full "$1" || true
-    sleep 0.1 # for the log
-    sed -E 's/^([^ :]+:[0-9]+:)?(.*)/\1\n\2/' "$LOG" |
-        awk 'NR % 2 { place = $0; next }
-            { gsub(/[0-9]+/, "N"); print place $0 }' | sort -u
-    ! is_full "$1" || echo "no fd is free"
-    for fd in "${fds[@]}"; do exec {fd}>&-; done
-    teardown
-}
-
-answers_one_of() {
-    local answer
-    read -r -t 5 -u "$1" answer && [ "$answer" = 1 ]
-}
-
-is_full() {
-    [ "$(open_fds)" -ge "$1" ]
 }
 
 serves_on_beyond_1024_fds() {
@@ -628,43 +495,6 @@ $round
 $round
 $round"
     grows_no_more 200
-}
-
-# idle_clients_cost KIB: 5,000 of them; in another server 64 KiB for each.
-idle_clients_cost() {
-    local most=$1
-    [ -z "${SERVER:-}" ] || most=$((5000 * 64))
-    fd_limit_of 5100
-    memory_is_its_own
-    scene --timeout 20 <<END
-server -q
-crowd 5000
-B connect
-B send "hello\n"
-B expect "HELLO\n"
-memory $most
-END
-}
-
-# memory_of [OPTION...]: play the scene on standard input. What each `memory` of
-# it prints, KiB, is in ${MEMORY[@]}.
-memory_of() {
-    local said=$BATS_TEST_TMPDIR/memory
-    sed "s/^server/server $FLAGS/" | SERVER=$PROGRAM "$PLAY" "$@" - \
-        > "$said" 2>&1 3>&- || { cat "$said"; return 1; }
-    ! grep -q "cannot be measured" "$said" || skip "no /proc here"
-    mapfile -t MEMORY < <(sed -nE 's/.* (-?[0-9]+) KiB more memory.*/\1/p' "$said")
-    [ "${#MEMORY[@]}" -gt 2 ] || { cat "$said"; return 1; }
-}
-
-# grows_no_more KIB: of the rounds from the third on, one has taken at most KIB.
-grows_no_more() {
-    local i
-    echo "KiB after each round: ${MEMORY[*]}; a round may take $1"
-    for ((i = 2; i < ${#MEMORY[@]}; i++)); do
-        [ $((MEMORY[i] - MEMORY[i - 1])) -gt "$1" ] || return 0
-    done
-    return 1
 }
 
 # -------------------------------------------------------------------- idle
@@ -767,19 +597,4 @@ counts_calls() {
     [ "$wait" -le $((most + messages)) ]
     echo "100 clients: $(readers) threads read, at most 50"
     [ "$(readers)" -le 50 ]
-}
-
-# takes_short_turns: see takes_turns_with_a_greedy_client. Between two calls for
-# another fd, or two waits, one thread that serves all clients has not read more
-# than 1 MiB (with more than eight recv) from one client.
-takes_short_turns() {
-    [ "$TRACE" != /dev/null ] && [ "$(readers)" = 1 ] || return 0
-    calls_seen | awk -F '\t' '
-        $2 ~ /^(recv|read|send|write)/ && $3 != fd { fd = $3; bytes = calls = 0 }
-        $2 !~ /^(recv|read|send|write)/ { fd = ""; bytes = calls = 0 }
-        $2 ~ /^(recv|read)/ && /copied [0-9]/ {
-            n = $4; sub(/.*copied /, "", n); bytes += n; calls++
-            if (bytes > most) { most = bytes; with = calls } }
-        END { printf "longest turn: %d bytes, %d recv\n", most, with
-              exit most > 1048576 && with > 8 }'
 }

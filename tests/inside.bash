@@ -152,112 +152,17 @@ wait 50ms
 END
 }
 
-# ------------------------------------------------------------------- /proc
-
-# processes: the pids of the server and of all that it has started.
-processes() {
-    cat /proc/[0-9]*/stat 2> /dev/null | awk -v group="$PID" '
-        { pid = $1; sub(/^.*\) /, ""); if ($3 == group) print pid }'
-}
-
-# tasks: the number of each of its threads, one a line.
-tasks() {
-    local pid
-    for pid in $(processes); do
-        ls "/proc/$pid/task" 2> /dev/null || true
-    done
-}
-
-# open_fds: how many files it has open.
-open_fds() {
-    ls "/proc/$PID/fd" 2> /dev/null | wc -l
-}
-
-# fds_when_ready: how many files the program has open without a client. A
-# language's runtime has some of its own.
-fds_when_ready() {
-    [ -r /proc/self/fd ] || { echo 8; return; }
-    start_server -q >&2
-    "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 3>&- > /dev/null
-    open_fds
-    teardown
-}
-
-# listening: the addresses at which its sockets listen, or others at its port.
-listening() {
-    local pid
-    for pid in $(processes); do
-        ls -l "/proc/$pid/fd" 2> /dev/null || true
-    done | sed -n 's/.*socket:\[\([0-9]*\)\]$/own \1/p' |
-        cat - /proc/net/tcp /proc/net/tcp6 2> /dev/null |
-        awk -v port="$(printf %04X "$PORT")" '
-            $1 == "own" { own[$2]; next }
-            $4 != "0A" { next }
-            { split($2, at, ":") }
-            !($10 in own) && at[2] != port { next }
-            at[1] ~ /^(0*FFFF0000)?(0100007F|7F000001)$/ { at[1] = "127.0.0.1" }
-            at[1] ~ /^0+$/ { at[1] = "all addresses" }
-            at[2] == port { at[2] = '"$PORT"' }
-            { print at[1] ":" at[2] }'
-}
-
-# A client of the test's own, on fd $1, sends a line and gets its answer.
-meets() {
-    local answer=
-    echo "hello $1" >&"$1"
-    read -r -t 5 -u "$1" answer || true
-    same "HELLO $1" "$answer" "answer"
-}
-
-# sleeps_with_4_clients: start the server; one of four clients does not read.
-# Print the calls in which its threads sleep then, and how many threads in each;
-# but no locks, and no naps.
-sleeps_with_4_clients() {
-    local fd fds=() deaf census='' switches=''
-    start_server -q
-    for _ in 1 2 3; do
-        exec {fd}<> "/dev/tcp/127.0.0.1/$PORT"
-        fds+=("$fd")
-        meets "$fd"
-    done
-    exec {fd}<> "/dev/tcp/127.0.0.1/$PORT"
-    fds+=("$fd")
-    yes >&"$fd" 2> /dev/null 3>&- &
-    deaf=$!
-    within 5 stays_asleep || true # a runtime may have a clock that ticks
-    echo "$census"
-    kill "$deaf" && wait "$deaf" 2> /dev/null || true
-    for fd in "${fds[@]}"; do exec {fd}>&-; done
-    teardown
-}
-
-# stays_asleep: for some time none of its threads has gone to sleep or woken.
-stays_asleep() {
-    local before=$switches task
-    switches=$(for task in $(tasks); do
-        grep ctxt "/proc/$task/status" 2> /dev/null || true
-    done)
-    census=$(for task in $(tasks); do asleep_in "$task"; done |
-        grep -xE 'accept|recv|read|send|select|poll|epoll_wait|running' |
-        sort | uniq -c | sed 's/^ *//')
-    sleep 0.1
-    [ "$switches" = "$before" ]
-}
-
-# adds_few_threads: with 100 clients it has at most 50 threads or processes more
-# than with one.
-adds_few_threads() {
-    local fd fds=() one many
-    start_server -q
-    for many in {1..100}; do
-        exec {fd}<> "/dev/tcp/127.0.0.1/$PORT"
-        fds+=("$fd")
-        meets "$fd"
-        [ "$many" != 1 ] || one=$(tasks | wc -l)
-    done
-    many=$(tasks | wc -l)
-    echo "threads with one client: $one, with 100: $many (at most 50 more)"
-    [ $((many - one)) -le 50 ]
-    for fd in "${fds[@]}"; do exec {fd}>&-; done
-    teardown
+# takes_short_turns: see takes_turns_with_a_greedy_client. Between two calls for
+# another fd, or two waits, one thread that serves all clients has not read more
+# than 1 MiB (with more than eight recv) from one client.
+takes_short_turns() {
+    [ "$TRACE" != /dev/null ] && [ "$(readers)" = 1 ] || return 0
+    calls_seen | awk -F '\t' '
+        $2 ~ /^(recv|read|send|write)/ && $3 != fd { fd = $3; bytes = calls = 0 }
+        $2 !~ /^(recv|read|send|write)/ { fd = ""; bytes = calls = 0 }
+        $2 ~ /^(recv|read)/ && /copied [0-9]/ {
+            n = $4; sub(/.*copied /, "", n); bytes += n; calls++
+            if (bytes > most) { most = bytes; with = calls } }
+        END { printf "longest turn: %d bytes, %d recv\n", most, with
+              exit most > 1048576 && with > 8 }'
 }

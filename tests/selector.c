@@ -2,7 +2,7 @@
  * What selector.h promises, checked with one backend: for 06-selector.bats.
  *
  *     selector                     prints the backends that it has
- *     selector BACKEND PROMISE     prints what is not so; exit status 0: all is
+ *     selector BACKEND PROMISE     prints what is not so, then exit status 1
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -123,7 +123,8 @@ static void errors(void)
     CHECK(FAILS(selector_unregister(s, p[1]), ENOENT));
     int unknown[] = { p[1], -1, 500, 1 << 30 };
     for (int i = 0; i < 4; i++) {
-        CHECK(FAILS(selector_modify(s, unknown[i], READ, count, NULL), ENOENT));
+        CHECK(FAILS(selector_modify(s, unknown[i], READ, count, NULL),
+                    ENOENT));
         CHECK(FAILS(selector_unregister(s, unknown[i]), ENOENT));
         CHECK(i == 0 || FAILS(add(unknown[i], READ), EBADF));
         CHECK(FAILS(selector_unregister(s, unknown[i]), ENOENT));
@@ -225,7 +226,7 @@ static void ends(void)
                 CHECK(round_of(50) == 0); /* events 0: not even an error */
                 CHECK(selector_modify(s, c[0], events, count, NULL) == 0);
             }
-            while (round_of(1000) != events) /* it was ready to write before, too */
+            while (round_of(1000) != events) /* it was ready to write before */
                 CHECK(key.fd == c[0]);
             CHECK(selector_unregister(s, c[0]) == 0 && close(c[0]) == 0);
         }
@@ -440,7 +441,7 @@ static void mistakes(void)
     CHECK(selector_unregister(s, p[0]) == 0 && round_of(0) == 0);
     CHECK(pipe(p) == 0 && add(p[0], READ) == 0 && round_of(0) == 0);
     CHECK(write(p[1], "x", 1) == 1 && round_of(1000) == READ);
-    CHECK(dup(p[0]) >= 0 && close(p[0]) == 0); /* epoll still reports it, ... */
+    CHECK(dup(p[0]) >= 0 && close(p[0]) == 0); /* epoll still reports it */
     CHECK(selector_unregister(s, p[0]) == 0 && selector_select(s, 0) == 0);
 }
 
