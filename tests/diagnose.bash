@@ -155,7 +155,8 @@ explain_failure() {
     [ -e "$BATS_TEST_TMPDIR/not-run" ] && return
     if [ ! -e "$BATS_TEST_TMPDIR/replay" ] && [ -n "${PID:-}" ]; then
         where_is "$PID"
-        [ ! -s "${LOG:-}" ] || log_end "$LOG"
+        [ ! -s "${LOG:-}" ] || [ -e "$BATS_TEST_TMPDIR/log-shown" ] ||
+            log_end "$LOG"
     fi
     hint
     if [ -e "$BATS_TEST_TMPDIR/replay" ]; then

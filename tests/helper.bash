@@ -76,16 +76,18 @@ setup_file() {
 
 # scene [OPTION...]: play the scene on standard input against $PROGRAM, with
 # its $FLAGS. A $RESTLESS server never idles (02), so its scenes only wait. Where
-# it fails, the file of the scene is kept.
+# it fails, the file of the scene is kept; see diagnose.bash. With --all, first,
+# the file "played" in BATS_TEST_TMPDIR has all that play prints.
 scene() {
     local name status=0 words="is not ready|ended before|cannot start|: connect to"
     can_start || return
+    [ "${1:-}" = --all ] || set -- --quiet "$@"
     name=$(row_name).play
     cd "$BATS_TEST_TMPDIR" || return # play's messages name the file alone
     sed "s/^server/server $FLAGS/; ${RESTLESS:+s/^idle/wait/}" > "$name"
-    SERVER=$PROGRAM "$PLAY" --quiet "$@" "$name" 3>&- 2> said || status=$?
+    SERVER=$PROGRAM "$PLAY" "$@" "$name" 3>&- > played 2> said || status=$?
     [ "$status" = 0 ] || [[ ${BATS_TEST_FILENAME##*/} != 0*-*.bats ]] || {
-        keep_scene "$BATS_TEST_TMPDIR/$name" said "$@"
+        keep_scene "$BATS_TEST_TMPDIR/$name" said "${@:2}"
         ! grep -qE "$words" said || starts || status=1
     }
     cat said
@@ -153,6 +155,12 @@ listens() {
     [ "$PORT" -gt 0 ]
 }
 
+# load_client ARGUMENT...: clients/load at $PORT; it prints something where it fails.
+load_client() {
+    "$ROOT/clients/load" -p "$PORT" "$@" > "$BATS_TEST_TMPDIR/load" 2>&1 3>&- ||
+        { head -n 1 "$BATS_TEST_TMPDIR/load"; return 1; }
+}
+
 # within SECONDS COMMAND...: wait until it succeeds.
 within() {
     local end=$((SECONDS + $1 + 1))
@@ -196,6 +204,11 @@ refuses() {
     while read -r line; do lines+=("$line"); done <<< "$output"
 }
 
+# ends_within_2_s SIGNAL: the server has got this signal, and it ends in time.
+ends_within_2_s() {
+    within 2 gone "$PID" || { echo "it does not end within 2 s of SIG$1"; return 1; }
+}
+
 # ends_with STATUS PID: this job of ours ends, with this exit status.
 ends_with() {
     local status=0
@@ -217,6 +230,13 @@ visible() {
         *[![:print:]]* | *\'*) printf '%.500q' "$1" ;;
         *) printf "'%.500s'" "$1" ;;
     esac
+}
+
+# between LEAST MOST GOT WHAT: fail, and print all, where GOT is not in between.
+between() {
+    [ "$3" -lt "$1" ] || [ "$3" -gt "$2" ] || return 0
+    printf '%s\n  wanted: %s to %s\n  got:    %s\n' "$4" "$1" "$2" "$3"
+    return 1
 }
 
 # contains TEXT PART [WHAT]: fail, and print both, where PART is not in TEXT.

@@ -1,5 +1,6 @@
 # shellcheck disable=SC2030,SC2031 # each test is a process of its own
 load helper
+load inside
 
 # What a student reads when a row fails. Each fault is planted into the right
 # sample (wrong.c), and a row of lesson 03 says what it is.
@@ -48,7 +49,7 @@ in_order() {
     in_order ": B expect" "B wanted " "and got  " \
         "the server sleeps in send() to " "the end of its log:" \
         "see: make 02a, make 03g" "the same scene again (its line " \
-        "clients/play --pace 0 --server "
+        "clients/play --pace 0 --timeout 20 --server "
     row READS_ALL "a silent client"
     in_order "B wanted " "the server sleeps in recv() from B" "see: make 02a"
 }
@@ -142,7 +143,7 @@ fault() {
 
 @test "a row without a scene has a command, too" {
     row NAMELESS_LOG "a line of log"
-    in_order "the end of its log:" "the same row again:" "SERVER="
+    in_order "the server sleeps in select()" "the same row again:" "SERVER="
     again
     same 1 "$status" "exit status of the command"
     contains "$output" "not ok 1 03 a line of log"
@@ -193,6 +194,30 @@ says() {
     chmod +x "$WRONG.sh"
     run -0 "$BATS_TEST_DIRNAME/diagnose.bash" 03-select "$WRONG.sh" 3>&-
     same '' "$output"
+}
+
+@test "a row about its calls says which ones were wanted, how often, and for whom" {
+    needs_xray
+    row READS_ALL "it sleeps in select"
+    in_order "the server sleeps in recv() from"
+    WRONG=$BATS_TEST_TMPDIR/select-then-blocks
+    ${CC:-cc} -std=gnu11 -w -pthread -o "$WRONG" \
+        "$BATS_TEST_DIRNAME/cheats/select-then-blocks.c"
+    row select-then-blocks "it sleeps in select"
+    in_order "wanted: it sleeps two times or more, in one call" "select pselect" \
+        "got:" " times in recv()" "ms in recv() from" "all other clients waited"
+}
+
+@test "a row says what was wanted, and which line, byte or address was wrong" {
+    row ALL_ADDRESSES "it listens"
+    in_order "addresses that it listens on" "wanted: '127.0.0.1:" "got:    'all addresses:"
+    row NAMELESS_LOG "a line of log"
+    in_order "FILE:LINE:" "got:    lines without FILE:LINE:" "2: 127.0.0.1:"
+    row WRONG_BYTE "a client that sends without end"
+    in_order "the client that sends without end:" "byte 3 of its stream: wanted"
+    [[ $output != *"No such process"* ]]
+    row OTHER_USAGE "wrong usage"
+    in_order "its message with" "wanted: " "in:     "
 }
 
 @test "a server that does not start: a line for each other row, and it takes no time" {
