@@ -65,6 +65,17 @@ ends_and_starts_again() {
     teardown
 }
 
+# fills_the_rest_of_the_pipe: where the server's line has no room, a byte of
+# "bye" may have. Byte by byte, until fd 9 takes no more.
+fills_the_rest_of_the_pipe() {
+    local filler
+    while :; do printf .; done >&9 2> /dev/null 3>&- &
+    filler=$!
+    sleep 0.3
+    kill "$filler" 2> /dev/null
+    wait "$filler" 2> /dev/null || true
+}
+
 # at_work PID: this client has moved some megabytes.
 at_work() {
     [ "$TRACE" != /dev/null ] || { sleep 0.2; kill -0 "$1"; return; }
