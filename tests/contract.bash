@@ -334,9 +334,8 @@ idle 100ms
 A expect 10000000 X
 A expect eof
 B connect
-B send 6500000 x; B shut
+B send 10000000 x
 wait 100ms
-idle 100ms
 B reset
 idle 50ms
 END
