@@ -76,10 +76,10 @@ fills_the_rest_of_the_pipe() {
     wait "$filler" 2> /dev/null || true
 }
 
-# at_work PID: this client has moved some megabytes.
+# at_work PID: this client has moved many bytes.
 at_work() {
     [ "$TRACE" != /dev/null ] || { sleep 0.2; kill -0 "$1"; return; }
-    [ "$(received)" -gt 4000000 ] || ! kill -0 "$1" 2> /dev/null
+    [ "$(received)" -gt 500000 ] || ! kill -0 "$1" 2> /dev/null
 }
 
 # ------------------------------------------------------------------ /proc
