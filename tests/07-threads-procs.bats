@@ -117,9 +117,13 @@ prefork() {
 
 @test "07 thread: 5,000 clients are all answered" {
     fd_limit_of 5100
-    scene <<'END'
+    scene --timeout 20 <<'END'
 server -q
 crowd 5000 send "hi\n" expect "HI\n"
+crowd leaves
+B connect
+B send "bye\n"
+B expect "BYE\n"
 END
 }
 

@@ -293,6 +293,9 @@ B connect
 B send "hello\n"
 B expect "HELLO\n"
 memory $most
+crowd leaves
+B send "bye\n"
+B expect "BYE\n"
 END
 }
 
