@@ -36,11 +36,15 @@ lesson 05-epoll
 
 @test "05 5,000 clients are all answered" {
     fd_limit_of 5100
-    scene <<'END'
+    scene --timeout 20 <<'END'
 server -q
 crowd 5000 send "hi\n" expect "HI\n"
 crowd send "again\n"
 crowd expect "AGAIN\n"
+crowd leaves
+B connect
+B send "bye\n"
+B expect "BYE\n"
 END
 }
 
@@ -94,11 +98,15 @@ edge() {
 @test "05 -e 5,000 clients are all answered" {
     edge
     fd_limit_of 5100
-    scene <<'END'
+    scene --timeout 20 <<'END'
 server -q
 crowd 5000 send "hi\n" expect "HI\n"
 crowd send "again\n"
 crowd expect "AGAIN\n"
+crowd leaves
+B connect
+B send "bye\n"
+B expect "BYE\n"
 END
 }
 

@@ -37,11 +37,15 @@ lesson 08-coroutines
 
 @test "08 10,000 clients are all answered" {
     fd_limit_of 10100
-    scene <<'END'
+    scene --timeout 20 <<'END'
 server -q
 crowd 10000 send "hi\n" expect "HI\n"
 crowd send "again\n"
 crowd expect "AGAIN\n"
+crowd leaves
+B connect
+B send "bye\n"
+B expect "BYE\n"
 END
 }
 
