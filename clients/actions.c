@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
+#include "pattern.h"
 #include "proc.h"
 
 enum {
@@ -14,6 +14,7 @@ enum {
     TYPED_BYTES = 4096,       /* in one write() to the server's stdin */
     AT_ONCE = 128,            /* clients of a crowd that connect at once */
     LONG_BYTES = 64 * 1024,   /* if more are expected, that takes a while */
+    LOOK_AT = 100,            /* lines of the log, then look at the clock */
     CROWD_PER_SECOND = 500,   /* clients; the timeout grows by that */
 };
 
@@ -158,26 +159,42 @@ static bool do_type_eof(struct stage *s, const struct action *a)
     return screen_client(&s->screen, type_label, TO_SERVER, "end of file");
 }
 
+/* Compare the new lines of the log with the pattern, a part of them. *LINE is
+   the next; returns whether the pattern matches the one before that. */
+static bool look(struct stage *s, const struct pattern *pattern, size_t *line)
+{
+    const struct log *log = &s->child.log;
+    for (int n = 0; n < LOOK_AT && *line < log->n; n++) {
+        const char *text = log_line(log, *line = log_kept(log, *line));
+        ++*line;
+        if (!screen_is_call(&s->screen, text) &&
+            pattern_matches(pattern, text))
+            return true;
+    }
+    return false;
+}
+
 /* Look through the log, from the line behind the one that the last "see" has
    found. */
 static bool do_see(struct stage *s, const struct action *a)
 {
-    const struct log *log = &s->child.log;
+    struct pattern pattern;
+    char why[200];
     double end = now() + s->timeout;
-    for (size_t i = s->seen;;) {
-        for (i = log_kept(log, i); i < log->n; i++) {
-            const char *line = log_line(log, i);
-            if (screen_is_call(&s->screen, line) ||
-                regexec(&a->regex, line, 0, NULL, 0) != 0)
-                continue;
-            s->seen = i + 1;
-            return checked(s);
-        }
-        if (now() >= end || s->child.output < 0)
-            return fail("no line of the log matches \"%s\"", a->text);
-        if (!stage_turn(s, end - now()))
-            return false;
+    size_t i = s->seen;
+    bool found, goes_on = true;
+    if (!pattern_begin(&pattern, a->text, why, sizeof why))
+        return fail("%s", why);
+    while (!(found = look(s, &pattern, &i)) && goes_on) {
+        bool behind = i < s->child.log.n;
+        if (now() >= end || (!behind && s->child.output < 0))
+            goes_on = fail("no line of the log matches \"%s\"", a->text);
+        else
+            goes_on = stage_turn(s, behind ? 0 : end - now());
     }
+    pattern_end(&pattern);
+    s->seen = found ? i : s->seen;
+    return found && checked(s);
 }
 
 static bool do_signal(struct stage *s, const struct action *a)
@@ -217,13 +234,11 @@ static bool do_expect_end(struct stage *s, const struct action *a)
 {
     if (!stage_await_end(s, s->timeout))
         return false;
-    int status = s->child.status;
-    if (a->verb == EXPECT_EXIT &&
-        !(WIFEXITED(status) && WEXITSTATUS(status) == a->number))
+    const struct child *c = &s->child;
+    if (a->verb == EXPECT_EXIT && c->exit_status != a->number)
         return fail("wanted  exit status %ld\n  and got  %s", a->number,
                     child_how_it_ended(&s->child));
-    if (a->verb == EXPECT_KILLED &&
-        !(WIFSIGNALED(status) && WTERMSIG(status) == a->number))
+    if (a->verb == EXPECT_KILLED && c->killed_by != a->number)
         return fail("wanted  killed by %s\n  and got  %s",
                     signal_name((int)a->number),
                     child_how_it_ended(&s->child));

@@ -30,11 +30,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "actions.h"
 
@@ -141,12 +143,48 @@ static const char *xray_beside(const char *play)
     return path;
 }
 
+/* The file that this process runs. Where there is no /proc, PATH is "". */
+static struct {
+    char path[PATH_MAX];
+    struct stat was;
+} own;
+
+/* Returns the directory of the kit, or NULL. */
+static const char *note_own_file(void)
+{
+    static char kit[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", own.path, sizeof own.path - 1);
+    own.path[n < 0 ? 0 : n] = '\0';
+    if (n <= 0 || stat(own.path, &own.was) < 0)
+        return NULL;
+    strcpy(kit, own.path);
+    for (int i = 0; i < 2 && strrchr(kit, '/') != NULL; i++)
+        *strrchr(kit, '/') = '\0';
+    return kit[0] == '\0' ? NULL : kit;
+}
+
+/* Is the file still the same? A server could replace it by a program that
+   praises every server. */
+static bool check_own_file(void)
+{
+    struct stat is;
+    if (own.path[0] == '\0' ||
+        (stat(own.path, &is) == 0 && is.st_dev == own.was.st_dev &&
+         is.st_ino == own.was.st_ino && is.st_size == own.was.st_size &&
+         is.st_mtime == own.was.st_mtime))
+        return true;
+    return fail("the program of play was changed meanwhile: %s\n"
+                "  build it again: make -B clients/play", own.path);
+}
+
 static bool set_stage(struct stage *s, const struct scene *scene,
                       const struct options *o, const char *play)
 {
     if (!screen_begin(&s->screen, scene->clients, scene->n_clients, o->quiet))
         return false;
     s->scene = scene;
+    s->quiet = o->quiet;
+    s->kit = note_own_file();
     s->timeout = o->timeout;
     s->program = o->program;
     s->pace = o->pace >= 0 ? o->pace
@@ -231,7 +269,7 @@ static bool end_scene(struct stage *s)
     for (size_t i = 0; i < s->peers.n; i++)
         if (!peer_check_surplus(&s->peers.all[i]))
             return false;
-    return s->child.pid == 0 || stage_end_server(s);
+    return (s->child.pid == 0 || stage_end_server(s)) && check_own_file();
 }
 
 /* Print the last line. A scene that checks nothing is no success. */
@@ -303,9 +341,10 @@ static int say_why(struct stage *s, const struct action *at)
     char why[FAILURE_BYTES];
     int number = stage_ending();
     if (number != 0) {
-        bool any = s->child.pid != 0;
+        bool any = s->child.pid != 0, sent_it = stage_server_sent_it(s);
         child_kill(&s->child); /* first: the next call may wait */
-        fprintf(stderr, "\nplay: %s%s\n", signal_name(number),
+        fprintf(stderr, "\nplay: %s%s%s\n", signal_name(number),
+                sent_it ? ", which the server has sent" : "",
                 any ? "; the server is ended" : "");
         return 128 + number;
     }
@@ -336,7 +375,8 @@ int main(int argc, char **argv)
     if (!set_stage(&stage, &scene, &o, argv[0]))
         errx(1, "%s", failure());
     int status = play_scene(&stage, o.step, &at) ? 0 : say_why(&stage, at);
-    child_finish(&stage.child);
+    if (!child_finish(&stage.child))
+        warnx("some processes of the server do not end");
     if (status > 128) { /* end by the signal: then a shell's loop ends, too */
         signal(status - 128, SIG_DFL);
         raise(status - 128);

@@ -1,6 +1,8 @@
 /* proc: what the kernel tells of the server's processes. See proc.h. */
 #include "proc.h"
+#include <signal.h>
 #ifdef __linux__
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +127,134 @@ pid_t proc_serving(pid_t group, int server_port, int client_port)
     return found;
 }
 
+bool proc_look(pid_t pid, struct process *p)
+{
+    char name[64], line[256];
+    snprintf(name, sizeof name, "/proc/%d/status", (int)pid);
+    FILE *f = fopen(name, "r");
+    *p = (struct process){ '\0', 0, 0 };
+    if (f == NULL)
+        return false;
+    while (fgets(line, sizeof line, f) != NULL) {
+        sscanf(line, "State: %c", &p->state);
+        sscanf(line, "PPid: %d", &p->parent);
+        sscanf(line, "TracerPid: %d", &p->tracer);
+    }
+    fclose(f);
+    return p->state != '\0';
+}
+
+bool proc_descends(pid_t pid, pid_t ancestor)
+{
+    struct process p;
+    while (pid != ancestor) {
+        if (!proc_look(pid, &p) || p.parent <= 1)
+            return false;
+        pid = p.parent;
+    }
+    return true;
+}
+
+bool proc_group_lives(pid_t group)
+{
+    struct process p;
+    bool lives = false;
+    pid_t pid;
+    DIR *processes = opendir("/proc");
+    while (!lives && (pid = next_of_group(processes, group)) > 0)
+        lives = proc_look(pid, &p) && p.state != 'Z' && p.state != 'X';
+    if (processes != NULL)
+        closedir(processes);
+    return lives;
+}
+
+/* --------------------------------------- what a server should not do */
+
+enum { SOME_SOCKETS = 200, LISTENS = 0x0a };
+
+struct sockets {
+    size_t n;
+    unsigned long inodes[SOME_SOCKETS];
+    char names[SOME_SOCKETS][80]; /* ADDRESS:PORT */
+};
+
+/* Write ADDRESS (hexadecimal numbers of 32 bits, as the kernel keeps them) and
+   the port. Returns whether it is 127.0.0.1, in IPv4 or inside of IPv6. */
+static bool name_address(char *to, const char *address, unsigned port)
+{
+    char text[INET6_ADDRSTRLEN] = "?";
+    unsigned words[4] = { 0 };
+    bool six = strlen(address) == 32;
+    for (size_t i = 0; i < (six ? 4 : 1); i++)
+        sscanf(address + 8 * i, "%8x", &words[i]);
+    inet_ntop(six ? AF_INET6 : AF_INET, words, text, sizeof text);
+    sprintf(to, six ? "[%s]:%u" : "%s:%u", text, port);
+    return strcmp(text, "127.0.0.1") == 0 ||
+           strcmp(text, "::ffff:127.0.0.1") == 0;
+}
+
+/* Add the sockets of this machine that listen, but on 127.0.0.1:PORT. */
+static void add_listening(const char *name, unsigned port, struct sockets *s)
+{
+    char line[512], address[33];
+    unsigned at, state;
+    unsigned long inode;
+    FILE *f = fopen(name, "r");
+    while (f != NULL && s->n < SOME_SOCKETS &&
+           fgets(line, sizeof line, f) != NULL) {
+        if (sscanf(line, "%*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s "
+                   "%*u %*u %lu", address, &at, &state, &inode) != 4)
+            continue; /* the line of titles */
+        if (state != LISTENS)
+            break; /* the kernel prints those that listen first */
+        if (name_address(s->names[s->n], address, at) && at == port)
+            continue;
+        s->inodes[s->n++] = inode;
+    }
+    if (f != NULL)
+        fclose(f);
+}
+
+bool proc_listens_elsewhere(pid_t group, int port, char *text, size_t size)
+{
+    static struct sockets s;
+    bool found = false;
+    pid_t pid;
+    s.n = 0;
+    add_listening("/proc/net/tcp", (unsigned)port, &s);
+    add_listening("/proc/net/tcp6", (unsigned)port, &s);
+    DIR *processes = s.n == 0 ? NULL : opendir("/proc");
+    while (!found && (pid = next_of_group(processes, group)) > 0)
+        for (size_t i = 0; i < s.n && !found; i++) {
+            found = has_open(pid, s.inodes[i]);
+            snprintf(text, size, "%s", s.names[i]);
+        }
+    if (processes != NULL)
+        closedir(processes);
+    return found;
+}
+
+bool proc_runs_below(pid_t group, const char *directory, const char *program,
+                     char *text, size_t size)
+{
+    char name[64], path[4096];
+    size_t length = strlen(directory);
+    bool found = false;
+    pid_t pid;
+    DIR *processes = opendir("/proc");
+    while (!found && (pid = next_of_group(processes, group)) > 0) {
+        snprintf(name, sizeof name, "/proc/%d/exe", (int)pid);
+        ssize_t n = readlink(name, path, sizeof path - 1);
+        path[n < 0 ? 0 : n] = '\0';
+        found = strncmp(path, directory, length) == 0 &&
+                path[length] == '/' && strcmp(path, program) != 0;
+        snprintf(text, size, "%s", found ? path + length + 1 : "");
+    }
+    if (processes != NULL)
+        closedir(processes);
+    return found;
+}
+
 size_t proc_children(pid_t *children, size_t most)
 {
     size_t n = 0;
@@ -149,6 +279,37 @@ pid_t proc_serving(pid_t group, int server_port, int client_port)
 {
     (void)group, (void)server_port, (void)client_port;
     return 0;
+}
+
+bool proc_look(pid_t pid, struct process *p)
+{
+    (void)pid;
+    *p = (struct process){ '\0', 0, 0 };
+    return false;
+}
+
+bool proc_descends(pid_t pid, pid_t ancestor)
+{
+    (void)pid, (void)ancestor;
+    return false;
+}
+
+bool proc_group_lives(pid_t group)
+{
+    return kill(-group, 0) == 0;
+}
+
+bool proc_listens_elsewhere(pid_t group, int port, char *text, size_t size)
+{
+    (void)group, (void)port, (void)text, (void)size;
+    return false;
+}
+
+bool proc_runs_below(pid_t group, const char *directory, const char *program,
+                     char *text, size_t size)
+{
+    (void)group, (void)directory, (void)program, (void)text, (void)size;
+    return false;
 }
 
 size_t proc_children(pid_t *children, size_t most)

@@ -44,12 +44,9 @@ static const char *const codes[] = {
    *LENGTH in bytes. A byte that is no UTF-8 is a character of its own. */
 static int columns_at(const char *s, size_t *length)
 {
-    wchar_t wide;
-    mbstate_t state = { 0 };
-    size_t n = mbrtowc(&wide, s, MB_CUR_MAX, &state);
-    bool valid = n > 0 && n <= MB_CUR_MAX;
-    *length = valid ? n : 1;
-    return valid ? wcwidth(wide) : -1;
+    long character = character_at(s, length);
+    return character < 0 || is_control(character)
+        ? -1 : wcwidth((wchar_t)character);
 }
 
 int screen_columns(const char *s)
