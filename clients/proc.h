@@ -40,8 +40,10 @@ bool proc_descends(pid_t pid, pid_t ancestor);
 bool proc_group_lives(pid_t group);
 
 /* Does a process of the group listen (TCP) on anything but 127.0.0.1:PORT?
-   Then TEXT (of SIZE bytes) is the address and the port. */
-bool proc_listens_elsewhere(pid_t group, int port, char *text, size_t size);
+   Then TEXT (of SIZE bytes) is the address and the port. If the group has no
+   more than the KNOWN sockets, the answer comes sooner. */
+bool proc_listens_elsewhere(pid_t group, int port, size_t known, char *text,
+                            size_t size);
 
 /* Does a process of the group run a program below DIRECTORY, but not PROGRAM?
    Then TEXT is its path, from there. Both are paths as realpath(3) returns

@@ -35,6 +35,7 @@ struct stage {
     long memory;         /* KiB of the server when it was ready; 0: unknown */
     size_t seen;         /* the line of the log where "see" begins to look */
     int n_checks;        /* checks that held, so far */
+    int n_skipped;       /* parts of the scene that the system cannot do */
     bool quiet;          /* warnings go to standard error */
     const char *kit;     /* the directory above that of play; NULL: unknown */
     /* private: */
@@ -84,6 +85,9 @@ bool stage_await_port(struct stage *s);
 /* Wait until the server has ended, and all processes that it has started;
    false after SECONDS. */
 bool stage_await_end(struct stage *s, double seconds);
+
+/* Count a check that held. Returns true. */
+bool stage_checked(struct stage *s);
 
 /* False: the server has ended, and may not. */
 bool stage_check_alive(const struct stage *s);
