@@ -167,7 +167,8 @@ static bool do_see(struct stage *s, const struct action *a)
     while (!(found = look(s, &pattern, &i)) && goes_on) {
         bool behind = i < s->child.log.n;
         if (now() >= end || (!behind && s->child.output < 0))
-            goes_on = fail("no line of the log matches \"%s\"", a->text);
+            goes_on = fail("no line of the log matches %s", quote(
+                               why, sizeof why, a->text, strlen(a->text)));
         else
             goes_on = stage_turn(s, behind ? 0 : end - now());
     }

@@ -106,12 +106,14 @@ static _Noreturn void become(const struct child *c, char **arguments,
 static bool has_become(struct child *c, int trouble, const char *program)
 {
     int why;
+    size_t got = 0;
     ssize_t n;
-    do
-        n = read(trouble, &why, sizeof why);
-    while (n < 0 && errno == EINTR);
+    while (got < sizeof why &&
+           ((n = read(trouble, (char *)&why + got, sizeof why - got)) > 0 ||
+            (n < 0 && errno == EINTR)))
+        got += n < 0 ? 0 : (size_t)n;
     close(trouble);
-    if (n != sizeof why)
+    if (got < sizeof why)
         return true;
     while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
         ;

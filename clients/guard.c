@@ -70,6 +70,7 @@ static _Noreturn void run_guard(pid_t play, int from_play)
     struct process p;
     struct pollfd input = { from_play, POLLIN, 0 };
     pid_t message;
+    size_t got = 0; /* bytes of MESSAGE */
     setsid(); /* Ctrl-C does not reach it */
     signal(SIGTERM, SIG_IGN);
     for (int fd = 0; fd < MOST_FDS; fd++)
@@ -83,11 +84,14 @@ static _Noreturn void run_guard(pid_t play, int from_play)
             look(&w);
         if (ready <= 0)
             continue;
-        ssize_t n = read(from_play, &message, sizeof message);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n != sizeof message)
+        ssize_t n = read(from_play, (char *)&message + got,
+                         sizeof message - got);
+        if (n == 0 || (n < 0 && errno != EINTR))
             break;
+        got += n < 0 ? 0 : (size_t)n;
+        if (got < sizeof message)
+            continue;
+        got = 0;
         if (message >= 0)
             w.group = message;
         else

@@ -151,6 +151,18 @@ bool is_control(long character)
     return false;
 }
 
+void print_text(FILE *to, const char *text)
+{
+    for (size_t n; *text != '\0'; text += n) {
+        long character = character_at(text, &n);
+        if (character == '\n' || (character >= 0 && !is_control(character)))
+            fprintf(to, "%.*s", (int)n, text);
+        else
+            for (size_t i = 0; i < n; i++)
+                fprintf(to, "\\x%02x", (unsigned char)text[i]);
+    }
+}
+
 static const struct { const char *name; int number; } signals[] = {
     { "SIGTERM", SIGTERM }, { "SIGINT", SIGINT }, { "SIGHUP", SIGHUP },
     { "SIGSTOP", SIGSTOP }, { "SIGCONT", SIGCONT }, { "SIGKILL", SIGKILL },

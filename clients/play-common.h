@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum { FAILURE_BYTES = 1000 }; /* a longer text is cut */
 
@@ -68,6 +69,9 @@ long character_at(const char *s, size_t *length);
    characters, and marks that change the direction of a text or have no
    width. */
 bool is_control(long character);
+
+/* Print a text, which may have newlines; of what is_control() it prints \xHH. */
+void print_text(FILE *to, const char *text);
 
 /* "TERM" -> SIGTERM; 0 if it is none of the 18 that a scene can name. */
 int signal_number(const char *name);

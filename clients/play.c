@@ -40,10 +40,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "actions.h"
+#include "columns.h"
 
 enum {
     MOST_FDS = 256,      /* fds above are not closed in the server */
     LAST_LINES = 10,     /* of the log are printed when the scene fails */
+    LOG_COLUMNS = 200,   /* of such a line */
     DEFAULT_TIMEOUT = 5, /* seconds */
 };
 
@@ -262,7 +264,7 @@ static bool let_read(struct stage *s, double seconds)
    nine Chinese characters. */
 static double reading_time(const struct stage *s, const char *text)
 {
-    return s->pace * (2 + 0.4 * screen_columns(text) / 6);
+    return s->pace * (2 + 0.4 * columns_of(text) / 6);
 }
 
 /* -------------------------------------------------------------- the scene */
@@ -338,26 +340,42 @@ static bool play_scene(struct stage *s, const struct options *o,
 
 /* ------------------------------------------------------------ how it ends */
 
+/* Print the end of the server's log on standard error. */
+static void report_log(const struct screen *screen)
+{
+    const struct log *log = screen->log;
+    size_t from = log_kept(log, log->first), n = log->n - from;
+    if (n == 0)
+        return;
+    fprintf(stderr, "  the end of its log:\n");
+    if (n > LAST_LINES)
+        fprintf(stderr, "    %s %zu more lines\n", dots,
+                log->n - log->first - LAST_LINES);
+    for (size_t i = n > LAST_LINES ? log->n - LAST_LINES : from; i < log->n;
+         i++) {
+        int used;
+        const char *text = screen_text(screen, log_line(log, i));
+        size_t fits = columns_fit(text, LOG_COLUMNS, &used);
+        fprintf(stderr, "    %.*s%s\n", (int)fits, text,
+                text[fits] == '\0' ? "" : dots);
+    }
+}
+
 /* Print on standard error where the scene failed, what was wanted and what
    came, how the server ended, and the last lines of its log. */
 static void report(struct stage *s, const struct action *at)
 {
-    const struct child *c = &s->child;
-    const struct log *log = &c->log;
     struct screen *screen = &s->screen;
     screen->colours = screen->colours && isatty(STDERR_FILENO);
-    fprintf(stderr, "\n%s%s%s:%d: %.200s%s\n  %s\n",
+    fprintf(stderr, "\n%s%s%s:%d: %.200s%s\n  ",
             screen_style(screen, WRONG), screen->utf8 ? "✗ " : "",
-            s->scene->file, at->line, at->source, screen_style(screen, PLAIN),
-            failure());
-    if (c->ended)
+            s->scene->file, at->line, at->source, screen_style(screen, PLAIN));
+    print_text(stderr, failure());
+    putc('\n', stderr);
+    if (s->child.ended)
         fprintf(stderr, "  the server has ended: %s\n",
-                child_how_it_ended(c));
-    if (log->n > log->first)
-        fprintf(stderr, "  the end of its log:\n");
-    for (size_t i = log->n > log->first + LAST_LINES ? log->n - LAST_LINES
-                  : log->first; i < log->n; i++)
-        fprintf(stderr, "    %s\n", screen_text(screen, log_line(log, i)));
+                child_how_it_ended(&s->child));
+    report_log(screen);
 }
 
 /* Print why the scene failed. If nobody reads our output any more (head, less)
@@ -395,7 +413,8 @@ int main(int argc, char **argv)
     prepare_fds();
     struct options o = read_options(argc, argv);
     if (!scene_read(&scene, o.file)) {
-        fprintf(stderr, "%s\n", failure());
+        print_text(stderr, failure());
+        putc('\n', stderr);
         _exit(2); /* the kernel frees what the scene has allocated */
     }
     if (!set_stage(&stage, &scene, &o, argv[0]))

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "proc.h"
 
@@ -144,8 +145,11 @@ bool stage_turn(struct stage *s, double seconds)
     nfds_t n = gather(s);
     if (n == 0)
         return false;
-    if (poll(s->fds, n, ms) < 0 && errno != EINTR)
-        return fail("poll: %s", strerror(errno));
+    if (poll(s->fds, n, ms) < 0 && errno != EINTR) {
+        if (errno != ENOMEM && errno != EAGAIN)
+            return fail("poll: %s", strerror(errno));
+        nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+    }
     if (stage_ending() != 0)
         return fail("interrupted");
     const char *seen = guard_seen();

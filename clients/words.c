@@ -17,9 +17,8 @@ bool words_mistake(const struct words *w, const char *format, ...)
     if (w->form != NULL && n >= 0 && n < (int)sizeof text)
         snprintf(text + n, sizeof text - (size_t)n, "; the form is: %s",
                  w->form);
-    for (char *c = text; *c != '\0'; c++)
-        if (iscntrl((unsigned char)*c))
-            *c = '?';
+    for (char *c = strchr(text, '\n'); c != NULL; c = strchr(c, '\n'))
+        *c = '?';
     return fail("%s:%d: %s", w->file, w->line, text);
 }
 

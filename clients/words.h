@@ -38,8 +38,7 @@ struct words {
     size_t at; /* the next to be read */
 };
 
-/* fail("FILE:LINE: TEXT; the form is: FORM"), without control characters.
-   Returns false. */
+/* fail("FILE:LINE: TEXT; the form is: FORM"), in one line. Returns false. */
 bool words_mistake(const struct words *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
