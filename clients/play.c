@@ -10,7 +10,8 @@
  *     --all       show every line of the log, also of a flood
  *     --quiet     show nothing but what went wrong
  *     --xray      show the server's system calls among the lines of its log,
- *                 as clients/xray prints them; "see" does not look at these
+ *                 as clients/xray prints them; "see" does not look at these.
+ *                 Where xray cannot trace, play says so and plays without
  *     --server P  start P in the place of the scene's program (or $SERVER)
  *     --timeout S how long to wait for what is expected (5)
  *

@@ -269,7 +269,7 @@ END
     done
     on_terminal 120 env NO_COLOR=1 "$PLAY" --pace 0 --server ./names \
         scene.play < /dev/null
-    contains "$output" ' …/06d-a-name-that-is-very…:12'
+    contains "$output" ' …/06d-a-name-that-is-very-…:12'
     plays 0 --server ./names <<< server
     contains "$output" ' …/06d-echo.c:12'
     sed -i 's|06-selector/steps/06d-echo|06-selector/server|' names
