@@ -54,14 +54,15 @@ struct child {
 };
 
 /* Start the guard, become the parent of the server's orphans, and raise play's
-   own limit of open files; no process of the same user can trace play any more.
-   Call it once, before all else here; *C must be all zero but for XRAY. */
+   own limit of open files. No process of the same user can trace play any
+   more. Call it once, before all else here; *C must be all zero but for
+   XRAY. */
 bool child_prepare(struct child *c);
 
 /* Start ARGUMENTS[0] with the rest of ARGUMENTS, up to a NULL. It may open
-   FILES files, at most files.rlim_max (0: the limit is as it was for play), and
-   no file gets larger than MOST_FILE. No other server may be there. False: it
-   cannot be started. */
+   FILES files, at most files.rlim_max (0: the limit is as it was for play),
+   and no file gets larger than MOST_FILE. No other server may be there. False:
+   it cannot be started. */
 bool child_start(struct child *c, char **arguments, long files);
 
 /* Read output that is there, at most 16 KiB, into the log. The first line with

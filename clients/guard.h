@@ -2,10 +2,10 @@
  * guard: a second process, which looks after play. Below it: proc,
  * play-common.
  *
- * However play ends, the server must end with it: when play has ended, perhaps
- * by kill -9, the guard kills the process group of the server. And a server may
- * attack play. Where the system has /proc, the guard looks at play twice a
- * second:
+ * However play ends, the server must end with it: when play has ended,
+ * perhaps by kill -9, the guard kills the process group of the server. And a
+ * server may attack play. Where the system has /proc, the guard looks at play
+ * twice a second:
  *
  * - Something has stopped play (SIGSTOP), and not Ctrl-Z or another SIGTSTP of
  *   play's own session: the guard lets play go on (SIGCONT). The third time it

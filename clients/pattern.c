@@ -270,7 +270,7 @@ static bool read_branches(struct reader *r)
     int length = r->pattern->n - at;
     if (!add_fork(r, at, 1, length + 2) || !add_fork(r, r->pattern->n, 1, 1))
         return false;
-    int over = r->pattern->n - 1; /* the others: after this branch, skip them */
+    int over = r->pattern->n - 1; /* after this branch, skip the others */
     if (!read_branches(r))
         return false;
     r->pattern->steps[over].to = r->pattern->n - over;

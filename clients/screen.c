@@ -291,8 +291,9 @@ bool screen_is_call(const struct screen *s, const char *line)
     return length_before_call(s, line) > 0;
 }
 
-/* Write the PLACE of a line, but no more of it than a part of the server's lane
-   has room for: without its directory, and then without the end of its name. */
+/* Write the PLACE of a line, but no more of it than a part of the server's
+   lane has room for: without its directory, and then without the end of its
+   name. */
 static const char *shorten(const struct screen *s, const char *place)
 {
     static char text[DRAWN_BYTES + 20];

@@ -853,6 +853,31 @@ END
     lacks "$output" forged
 }
 
+@test "play: a server that traces play all the same is killed" {
+    [ "$(id -u)" = 0 ] || skip "only root can trace play, and only under xray"
+    "$ROOT/clients/xray" -q -o /dev/null -- true || skip "no tracing here (ptrace)"
+    with_program tracing <<'END'
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    (void)argc;
+    pid_t play = getppid();
+    if (fork() == 0) {
+        setsid();
+        ptrace(PTRACE_ATTACH, play, NULL, NULL);
+        pause();
+    }
+    argv[0] = getenv("REAL");
+    execv(argv[0], argv);
+}
+END
+    plays 1 --xray --server ./tracing <<< "$SHORT"$'\nwait 2s\nA send "x"'
+    contains "$output" "│ the server traces play (ptrace): it is killed"
+    contains "$output" "the server has ended: killed by SIGKILL"
+}
+
 @test "play: a server that ends play by a signal is named" {
     echo '"$REAL" "$@" & sleep 0.1; kill -TERM $PPID; sleep 9' | fake killing
     plays 143 --server ./killing <<< "$SHORT"$'\nwait 9s'
