@@ -70,7 +70,7 @@ long character_at(const char *s, size_t *length);
    width. */
 bool is_control(long character);
 
-/* Print a text, which may have newlines; of what is_control() it prints \xHH. */
+/* Print a text, which may have newlines; of what is_control(), print \xHH. */
 void print_text(FILE *to, const char *text);
 
 /* "TERM" -> SIGTERM; 0 if it is none of the 18 that a scene can name. */
