@@ -292,8 +292,8 @@ bool screen_is_call(const struct screen *s, const char *line)
 }
 
 /* Write the PLACE of a line, but no more of it than a part of the server's
-   lane has room for: without its directory, and then without the end of its
-   name. */
+   lane has room for: without its directory; if that is still more than half of
+   the lane, without the end of its name. */
 static const char *shorten(const struct screen *s, const char *place)
 {
     static char text[DRAWN_BYTES + 20];
@@ -305,7 +305,8 @@ static const char *shorten(const struct screen *s, const char *place)
     const char *before = slash == NULL ? "" : dots;
     int n = snprintf(text, sizeof text, "%s%s%s", before,
                      slash == NULL ? "" : "/", name);
-    if (columns_of(text) <= room || line - name <= LEAST_NAME)
+    if (columns_of(text) <= server_columns(s) / 2 ||
+        line - name <= LEAST_NAME)
         return text;
     int used, left = columns_of(before) + (slash != NULL) + columns_of(dots) +
                      (int)strlen(line);

@@ -250,7 +250,7 @@ END
     sed '$d' <<< "$output" | in_line 60
 }
 
-@test "play: a FILE:LINE takes two fifths of the server's lane; what is cut has dots" {
+@test "play: a FILE:LINE takes at most half of the server's lane; what is cut has dots" {
     fake names <<'END'
 echo "06-selector/steps/06d-echo.c:12: one"
 echo "06-selector/steps/06d-a-name-that-is-very-long-indeed.c:12: two"
