@@ -214,7 +214,9 @@ bool child_read(struct child *c)
     for (size_t i = before; i < c->log.n && c->port == 0; i++) {
         const char *ready = strstr(log_line(&c->log, i), "listening on ");
         if (ready != NULL)
-            sscanf(ready, "listening on %*[0-9.]:%d", &c->port);
+            sscanf(ready, "listening on %*[0-9.]:%5d", &c->port);
+        if (c->port < 0 || c->port > 65535)
+            c->port = 0;
     }
     return true;
 }

@@ -218,6 +218,46 @@ static void add_listening(const char *name, unsigned port, struct sockets *s)
         fclose(f);
 }
 
+/* The kernel's number for the socket that listens on 127.0.0.1:PORT, or on all
+   addresses; 0: none does. (What listens stands first in the file.) */
+static unsigned long listener_of(unsigned port)
+{
+    char line[512], address[9];
+    unsigned at, state = LISTENS;
+    unsigned long inode, found = 0;
+    FILE *f = fopen("/proc/net/tcp", "r");
+    while (f != NULL && found == 0 && state == LISTENS &&
+           fgets(line, sizeof line, f) != NULL)
+        if (sscanf(line, "%*d: %8[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s "
+                   "%*u %*u %lu", address, &at, &state, &inode) == 4 &&
+            state == LISTENS && at == port)
+            found = inode;
+    if (f != NULL)
+        fclose(f);
+    return found;
+}
+
+/* Can we see which fds the process has open? */
+static bool shows_fds(pid_t pid)
+{
+    char name[64];
+    snprintf(name, sizeof name, "/proc/%d/fd", (int)pid);
+    return access(name, R_OK | X_OK) == 0;
+}
+
+bool proc_port_is_of_another(pid_t group, int port)
+{
+    unsigned long inode = listener_of((unsigned)port);
+    bool another = inode != 0;
+    pid_t pid;
+    DIR *processes = another ? opendir("/proc") : NULL;
+    while (another && (pid = next_of_group(processes, group)) > 0)
+        another = shows_fds(pid) && !has_open(pid, inode);
+    if (processes != NULL)
+        closedir(processes);
+    return another;
+}
+
 /* How many fds of the group are sockets? */
 static size_t count_sockets(pid_t group)
 {
@@ -351,6 +391,12 @@ bool proc_listens_elsewhere(pid_t group, int port, size_t known, char *text,
                             size_t size)
 {
     (void)group, (void)port, (void)known, (void)text, (void)size;
+    return false;
+}
+
+bool proc_port_is_of_another(pid_t group, int port)
+{
+    (void)group, (void)port;
     return false;
 }
 

@@ -45,6 +45,10 @@ bool proc_group_lives(pid_t group);
 bool proc_listens_elsewhere(pid_t group, int port, size_t known, char *text,
                             size_t size);
 
+/* Does another process than one of the group listen on PORT? False, too, if
+   that cannot be found out. */
+bool proc_port_is_of_another(pid_t group, int port);
+
 /* Does a process of the group run a program below DIRECTORY, but not PROGRAM?
    Then TEXT is its path, from there. Both are paths as realpath(3) returns
    them. */

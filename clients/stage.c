@@ -103,6 +103,10 @@ bool stage_look(struct stage *s)
         proc_listens_elsewhere(c->pid, c->port, known, text, sizeof text) &&
         !stage_warn(s, "the server also listens on %s", text))
         return false;
+    if (c->port != 0 && proc_port_is_of_another(c->pid, c->port) &&
+        !stage_warn(s, "port %d is not the server's, but that of another "
+                    "process", c->port))
+        return false;
     if (s->kit == NULL || s->program == NULL ||
         realpath(s->server_path, program) == NULL ||
         !proc_runs_below(c->pid, s->kit, program, text, sizeof text))

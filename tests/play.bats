@@ -947,6 +947,22 @@ END
     lacks "$output" "also listens"
 }
 
+@test "play: a server that names the port of another process, or no port, is named" {
+    [ -r /proc/net/tcp ] || skip "/proc does not tell who listens where"
+    SLOWLY='' start_server
+    echo "echo listening on 127.0.0.1:$PORT; exec sleep 9" | fake pointing
+    local server=$PID
+    plays 0 --server ./pointing <<< "$SHORT"
+    kill "$server"
+    wait "$server" || true
+    PID=
+    contains "$output" "│ port $PORT is not the server's, but that of another process"
+    plays 0 <<< "$SHORT"
+    lacks "$output" "of another process"
+    echo 'echo listening on 127.0.0.1:99999; sleep 9' | fake pointing
+    fails_at 1 'is not ready' --server ./pointing $SOON <<< "$SHORT"
+}
+
 @test "play: daemons of a server are found and killed, also one that forks for ever" {
     [ -r /proc/self/task/$$/children ] || skip "no list of children here"
     with_program hydra <<'END'
