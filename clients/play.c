@@ -42,9 +42,11 @@
 #include <unistd.h>
 #include "actions.h"
 #include "columns.h"
+#include "where.h"
 
 enum {
     MOST_FDS = 256,      /* fds above are not closed in the server */
+    SOURCE_BYTES = 60,   /* of an action, where it failed */
     LAST_LINES = 10,     /* of the log are printed when the scene fails */
     LOG_COLUMNS = 200,   /* of such a line */
     DEFAULT_TIMEOUT = 5, /* seconds */
@@ -341,49 +343,87 @@ static bool play_scene(struct stage *s, const struct options *o,
 
 /* ------------------------------------------------------------ how it ends */
 
-/* Print the end of the server's log on standard error. */
-static void report_log(const struct screen *screen)
+/* The same line, but for numbers (ports, fds)? */
+static bool alike(const char *a, const char *b)
 {
-    const struct log *log = screen->log;
-    size_t from = log_kept(log, log->first), n = log->n - from;
-    if (n == 0)
-        return;
-    fprintf(stderr, "  the end of its log:\n");
-    if (n > LAST_LINES)
-        fprintf(stderr, "    %s %zu more lines\n", dots,
-                log->n - log->first - LAST_LINES);
-    for (size_t i = n > LAST_LINES ? log->n - LAST_LINES : from; i < log->n;
-         i++) {
-        int used;
-        const char *text = screen_text(screen, log_line(log, i));
-        size_t fits = columns_fit(text, LOG_COLUMNS, &used);
-        fprintf(stderr, "    %.*s%s\n", (int)fits, text,
-                text[fits] == '\0' ? "" : dots);
+    static const char digits[] = "0123456789";
+    for (;;) {
+        size_t skipped = strspn(a, digits);
+        a += skipped;
+        if ((skipped > 0) != (strspn(b, digits) > 0))
+            return false;
+        b += strspn(b, digits);
+        if (*a != *b || *a == '\0')
+            return *a == *b;
+        a++;
+        b++;
+    }
+}
+
+/* Print a line of the log, or as much of it as can be read. */
+static void print_log_line(struct screen *screen, const char *line)
+{
+    int used;
+    const char *text = screen_text(screen, line);
+    size_t fits = columns_fit(text, LOG_COLUMNS, &used);
+    fprintf(stderr, "    %.*s%s\n", (int)fits, text,
+            text[fits] == '\0' ? "" : dots);
+}
+
+/* Print the end of the log. Lines that are alike count as one. */
+static void print_log_end(struct screen *screen, const struct log *log)
+{
+    size_t kept = log_kept(log, log->first), begin = log->n, next;
+    for (int i = 0; i < LAST_LINES && begin > kept; i++)
+        for (begin--; begin > kept && alike(log_line(log, begin - 1),
+                                            log_line(log, begin)); begin--) {
+        }
+    if (begin < log->n)
+        fprintf(stderr, "  the end of its log:\n");
+    for (size_t i = begin; i < log->n; i = next) {
+        for (next = i + 1; next < log->n &&
+             alike(log_line(log, i), log_line(log, next)); next++) {
+        }
+        print_log_line(screen, log_line(log, i));
+        if (next - i == 2)
+            print_log_line(screen, log_line(log, i + 1));
+        else if (next - i > 2)
+            fprintf(stderr, "    (%zu more like this)\n", next - i - 1);
     }
 }
 
 /* Print on standard error where the scene failed, what was wanted and what
-   came, how the server ended, and the last lines of its log. */
-static void report(struct stage *s, const struct action *at)
+   came, WHERE the server was then or how it ended, and the end of its log. */
+static void report(struct stage *s, const struct action *at,
+                   const char *where)
 {
+    const struct child *c = &s->child;
     struct screen *screen = &s->screen;
     screen->colours = screen->colours && isatty(STDERR_FILENO);
-    fprintf(stderr, "\n%s%s%s:%d: %.200s%s\n  ",
+    int shown = SOURCE_BYTES; /* but a character is not torn apart */
+    while (shown < (int)strlen(at->source) &&
+           (at->source[shown] & 0xc0) == 0x80)
+        shown--;
+    fprintf(stderr, "\n%s%s%s:%d: %.*s%s%s\n  ",
             screen_style(screen, WRONG), screen->utf8 ? "✗ " : "",
-            s->scene->file, at->line, at->source, screen_style(screen, PLAIN));
+            s->scene->file, at->line, shown, at->source,
+            (int)strlen(at->source) > shown ? dots : "",
+            screen_style(screen, PLAIN));
     print_text(stderr, failure());
     putc('\n', stderr);
-    if (s->child.ended)
+    if (c->ended)
         fprintf(stderr, "  the server has ended: %s\n",
-                child_how_it_ended(&s->child));
-    report_log(screen);
+                child_how_it_ended(c));
+    else if (where[0] != '\0')
+        fprintf(stderr, "  %s\n", where);
+    print_log_end(screen, &c->log);
 }
 
 /* Print why the scene failed. If nobody reads our output any more (head, less)
    print nothing. Returns the exit status. */
 static int say_why(struct stage *s, const struct action *at)
 {
-    char why[FAILURE_BYTES];
+    char why[FAILURE_BYTES], where[WHERE_BYTES] = "";
     int number = stage_ending();
     if (number != 0) {
         bool any = s->child.pid != 0, sent_it = stage_server_sent_it(s);
@@ -399,10 +439,12 @@ static int say_why(struct stage *s, const struct action *at)
         return 1;
     }
     snprintf(why, sizeof why, "%s", failure());
+    if (s->child.pid != 0 && !s->child.ended)
+        where_look(where, s->child.pid, s->child.port, &s->peers);
     child_read_last_words(&s->child);
     if (screen_log(&s->screen) && screen_held_back(&s->screen))
         fail("%s", why);
-    report(s, at);
+    report(s, at, where);
     return 1;
 }
 

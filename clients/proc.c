@@ -53,8 +53,7 @@ static void add_process(pid_t pid, struct usage *usage)
     add_sleeps(pid, usage);
 }
 
-/* The next process of the group in PROCESSES, which is /proc; 0: no more. */
-static pid_t next_of_group(DIR *processes, pid_t group)
+pid_t proc_next_of_group(DIR *processes, pid_t group)
 {
     struct dirent *entry;
     while (processes != NULL && (entry = readdir(processes)) != NULL) {
@@ -71,7 +70,7 @@ bool proc_usage(pid_t group, struct usage *usage)
     pid_t pid;
     DIR *processes = opendir("/proc");
     *usage = (struct usage){ 0, 0, 0 };
-    for (; (pid = next_of_group(processes, group)) > 0; any = true)
+    for (; (pid = proc_next_of_group(processes, group)) > 0; any = true)
         add_process(pid, usage);
     if (processes != NULL)
         closedir(processes);
@@ -122,7 +121,7 @@ pid_t proc_serving(pid_t group, int server_port, int client_port)
                                    (unsigned)client_port);
     pid_t pid = 0, found = 0;
     DIR *processes = inode == 0 ? NULL : opendir("/proc");
-    while ((pid = next_of_group(processes, group)) > 0)
+    while ((pid = proc_next_of_group(processes, group)) > 0)
         if (has_open(pid, inode))
             found = pid;
     if (processes != NULL)
@@ -164,7 +163,7 @@ bool proc_group_lives(pid_t group)
     bool lives = false;
     pid_t pid;
     DIR *processes = opendir("/proc");
-    while (!lives && (pid = next_of_group(processes, group)) > 0)
+    while (!lives && (pid = proc_next_of_group(processes, group)) > 0)
         lives = proc_look(pid, &p) && p.state != 'Z' && p.state != 'X';
     if (processes != NULL)
         closedir(processes);
@@ -251,7 +250,7 @@ bool proc_port_is_of_another(pid_t group, int port)
     bool another = inode != 0;
     pid_t pid;
     DIR *processes = another ? opendir("/proc") : NULL;
-    while (another && (pid = next_of_group(processes, group)) > 0)
+    while (another && (pid = proc_next_of_group(processes, group)) > 0)
         another = shows_fds(pid) && !has_open(pid, inode);
     if (processes != NULL)
         closedir(processes);
@@ -266,7 +265,7 @@ static size_t count_sockets(pid_t group)
     size_t n = 0;
     pid_t pid;
     DIR *processes = opendir("/proc");
-    while ((pid = next_of_group(processes, group)) > 0) {
+    while ((pid = proc_next_of_group(processes, group)) > 0) {
         snprintf(name, sizeof name, "/proc/%d/fd", (int)pid);
         DIR *fds = opendir(name);
         while (fds != NULL && (entry = readdir(fds)) != NULL) {
@@ -312,7 +311,7 @@ bool proc_listens_elsewhere(pid_t group, int port, size_t known, char *text,
     add_listening("/proc/net/tcp", (unsigned)port, &s);
     add_listening("/proc/net/tcp6", (unsigned)port, &s);
     DIR *processes = s.n == 0 ? NULL : opendir("/proc");
-    while (!found && (pid = next_of_group(processes, group)) > 0)
+    while (!found && (pid = proc_next_of_group(processes, group)) > 0)
         for (size_t i = 0; i < s.n && !found; i++) {
             found = has_open(pid, s.inodes[i]);
             snprintf(text, size, "%s", s.names[i]);
@@ -330,7 +329,7 @@ bool proc_runs_below(pid_t group, const char *directory, const char *program,
     bool found = false;
     pid_t pid;
     DIR *processes = opendir("/proc");
-    while (!found && (pid = next_of_group(processes, group)) > 0) {
+    while (!found && (pid = proc_next_of_group(processes, group)) > 0) {
         snprintf(name, sizeof name, "/proc/%d/exe", (int)pid);
         ssize_t n = readlink(name, path, sizeof path - 1);
         path[n < 0 ? 0 : n] = '\0';

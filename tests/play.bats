@@ -294,9 +294,10 @@ END
     fails_at 2 'no line of the log matches "none"' --server ./flood $SOON \
         <<< $'server\nsee "none"'
     output=$(sed -n '/the end of its log/,$p' <<< "$output")
-    grep -qE '^    … 49[0-9] more lines$' <<< "$output"
+    grep -qE '^    line [0-9]+$' <<< "$output"
+    grep -qE '^    \([0-9]+ more like this\)$' <<< "$output"
     grep -qE '^    0{200}…$' <<< "$output"
-    same 11 "$(grep -c '^    ' <<< "$output")" "lines"
+    [ "$(grep -c '^    ' <<< "$output")" -lt 11 ]
 }
 
 @test "play: --pace S: seconds between two lines" {
@@ -619,7 +620,7 @@ END
     # Half a second: beside busy processes it may get no CPU for 20 ms.
     fails_at 2 'wanted  no use of the CPU in 0.5 s' --server ./busy $SOON \
         <<< $'server\nidle 500ms'
-    contains "$output" 'ms of it, and awake'
+    contains "$output" 'ms of it; the server went to sleep'
 }
 
 @test "play: memory: not more KiB than that since it was ready" {
