@@ -35,7 +35,7 @@ fails() {
 @test "a server that calls select(), and then blocks in recv(), fails the invariant" {
     cheat 03-select select-then-blocks "03 every byte" "03 it sleeps"
     fails "03 it sleeps"
-    grep -qE '^# +[0-9]+ recv$' <<< "$output"
+    grep -qE '^# +[0-9]+ times? in recv\(\)$' <<< "$output"
 }
 
 @test "a server that sleeps only in select(), but in a thread per client, fails at 100 clients" {
@@ -46,13 +46,13 @@ fails() {
 @test "a server that calls select() with a timeout of zero fails the invariant" {
     cheat 03-select spins "03 every byte" "03 it sleeps"
     fails "03 it sleeps"
-    grep -q '^# It slept in' <<< "$output"
+    grep -qE '^# +it never sleeps$' <<< "$output"
 }
 
 @test "a server that calls epoll_wait(), and answers in threads, fails the invariant" {
     cheat 05-epoll epoll-by-threads "05 every byte" "05 it sleeps"
     fails "05 it sleeps"
-    grep -qE '^# +[0-9]+ recv$' <<< "$output"
+    grep -qE '^# +[0-9]+ times? in recv\(\)$' <<< "$output"
 }
 
 @test "a server that is level-triggered in spite of -e fails the row on edges" {
