@@ -180,8 +180,9 @@ $(filter 08-coroutines/%,$(pairs)) \
     08-coroutines/steps/08g-blocking-call: $(CO_IO)
 TRACE    := $(patsubst %,build/clients/%.o,trace calls tracee constants \
             timeline figure figure-svg svg)
-clients/play: $(patsubst %,build/clients/%.o,actions stage screen peers child \
-    proc where scene words play-common)
+clients/play: $(patsubst %,build/clients/%.o,actions client-actions stage \
+    screen columns peers child guard proc where scene words pattern \
+    play-common)
 clients/load: $(patsubst %,build/clients/load-%.o,latency report stream)
 clients/xray: $(TRACE) build/clients/xray-summary.o
 clients/models: $(TRACE) build/clients/figure-text.o
