@@ -13,7 +13,7 @@ enum {
     TEXT_BYTES = 120,    /* a text that is drawn; the rest is cut */
     PATH_BYTES = 4096,   /* a path; the rest is cut */
     TYPED_BYTES = 4096,  /* in one write() to the server's stdin */
-    LOOK_AT = 100,       /* lines of the log, then look at the clock */
+    LOOK_AT = 50,       /* lines of the log, then look at the clock */
 };
 
 static const double BEFORE_IDLE = 0.02; /* seconds, then idle measures */
