@@ -13,7 +13,7 @@ enum {
     TEXT_BYTES = 120,    /* a text that is drawn; the rest is cut */
     PATH_BYTES = 4096,   /* a path; the rest is cut */
     TYPED_BYTES = 4096,  /* in one write() to the server's stdin */
-    LOOK_AT = 100,       /* lines of the log, then look at the clock */
+    LOOK_AT = 50,       /* lines of the log, then look at the clock */
 };
 
 static const double BEFORE_IDLE = 0.02; /* seconds, then idle measures */
@@ -140,7 +140,7 @@ static bool do_type_eof(struct stage *s, const struct action *a)
 
 /* Compare the new lines of the log with the pattern, a part of them. *LINE is
    the next; returns whether the pattern matches the one before that. */
-static bool look(struct stage *s, const struct pattern *pattern, size_t *line)
+static bool look(struct stage *s, const regex_t *pattern, size_t *line)
 {
     const struct log *log = &s->child.log;
     for (int n = 0; n < LOOK_AT && *line < log->n; n++) {
@@ -157,7 +157,7 @@ static bool look(struct stage *s, const struct pattern *pattern, size_t *line)
    found. */
 static bool do_see(struct stage *s, const struct action *a)
 {
-    struct pattern pattern;
+    regex_t pattern;
     char why[200];
     double end = now() + s->timeout;
     size_t i = s->seen;

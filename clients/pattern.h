@@ -1,36 +1,29 @@
 /*
- * pattern: a regular expression of a scene: extended, as in regex(7), but for
- * bytes. It includes no other module.
+ * pattern: a regular expression of a scene, as regcomp(3) takes it
+ * (REG_EXTENDED), with a limit. It includes no other module.
  *
- * Why not regcomp(3)? A scene and a server must not cost the one that watches
- * more than a little memory and time. "x+++++++++++++++++++++" makes regcomp()
- * take gigabytes, and "(a|b)*a(a|b){20}x" makes regexec() take half a second
- * for one line. Here a pattern has at most MOST_STEPS steps, and a line costs
- * at most as many operations as it has bytes, times MOST_STEPS.
+ * regcomp() writes repetitions out: in "x+++++++++++++++++++++" each "+" doubles
+ * what stands before it, and these 21 cost gigabytes. So pattern_begin() first
+ * counts how often all repetitions together could copy a part, and refuses more
+ * than MOST_COPIES times.
  */
 #ifndef PATTERN_H
 #define PATTERN_H
 
+#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { MOST_STEPS = 600 }; /* "ab+" has four: a, b, again or on, the end */
-
-struct step; /* see pattern.c */
-
-struct pattern {
-    struct step *steps;
-    int n;
-};
+enum { MOST_COPIES = 1024 }; /* "+" counts as 2, "{N}" as N, "{N,M}" as M;
+                                all are multiplied */
 
 /* Make a pattern of TEXT. False: it is none; WHY (of SIZE bytes) says so. */
-bool pattern_begin(struct pattern *p, const char *text, char *why,
-                   size_t size);
+bool pattern_begin(regex_t *p, const char *text, char *why, size_t size);
 
 /* Does it match, anywhere in the line? */
-bool pattern_matches(const struct pattern *p, const char *line);
+bool pattern_matches(const regex_t *p, const char *line);
 
 /* Free its memory. */
-void pattern_end(struct pattern *p);
+void pattern_end(regex_t *p);
 
 #endif

@@ -267,7 +267,7 @@ static bool parse_type(struct parser *p, struct action *a)
 static bool parse_see(struct parser *p, struct action *a)
 {
     char why[200];
-    struct pattern pattern;
+    regex_t pattern;
     if (!need(p, p->log, "log"))
         return false;
     a->text = words_want(&p->words, "\"REGEX\"");
