@@ -35,7 +35,25 @@ has_loops() {
     four
     answers_every_byte
     start_server -q
-    run -0 "$ROOT/clients/load" -p "$PORT" -c 40 -n 100 -s 30000 3>&-
+    threads_share "$ROOT/clients/load" -p "$PORT" -c 40 -n 100 -s 30000
+}
+
+# threads_share COMMAND...: this load succeeds, and at least two threads of the
+# server work for it: they use CPU time.
+threads_share() {
+    local task ns n=0
+    declare -A before
+    for task in "/proc/$PID"/task/*; do
+        before[$task]=$(cut -d ' ' -f 1 "$task/schedstat" 2> /dev/null) || true
+    done
+    run -0 "$@" 3>&-
+    [ -r "/proc/$PID/schedstat" ] || return 0
+    for task in "${!before[@]}"; do
+        ns=$(($(cut -d ' ' -f 1 "$task/schedstat") - before[$task]))
+        echo "${task##*/}: $((ns / 1000)) us of CPU"
+        [ "$ns" -lt 300000 ] || n=$((n + 1))
+    done
+    [ "$n" -ge 2 ] || { echo "$n thread has done all the work"; return 1; }
 }
 
 @test "05-2 -t 4: four threads sleep in epoll_wait(), with and without clients" {
@@ -86,6 +104,7 @@ has_loops() {
     four
     start_server -q
     local i j pids status=0
+    threads_share "$ROOT/clients/load" -p "$PORT" -c 100 -n 100
     for i in {1..10}; do
         pids=()
         for j in 1 2 3 4; do

@@ -22,6 +22,29 @@ handoff() {
     FLAGS="-m handoff -w ${1:-20}"
 }
 
+# Before each of these rows: it has workers, and no worker has the listener.
+# (prefork under the name of handoff would keep most of the contract.)
+setup() {
+    case $BATS_TEST_DESCRIPTION in
+        *handoff:*) has_workers_without_the_listener ;;
+    esac
+}
+
+has_workers_without_the_listener() {
+    local pid
+    [ -r /proc/net/tcp ] && [ -r "/proc/$$/task/$$/children" ] || return 0
+    handoff 2
+    start_server -q
+    within 3 has_children 2 ||
+        { echo "with -w 2 it has $(children | wc -l) workers at the start"; return 1; }
+    for pid in $(children); do
+        within 1 has_tcp_sockets "$pid" 0 ||
+            { echo "a worker has the listener: not only the parent accepts"; return 1; }
+    done
+    teardown
+    FLAGS=
+}
+
 @test "07-2 handoff: every byte comes back, also from clients that wait for a worker" {
     handoff 3
     answers_every_byte
