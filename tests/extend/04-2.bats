@@ -4,6 +4,15 @@ lesson 04-poll
 
 # 03k's rows. The server makes the same pages, from the same http.h.
 
+# Before each row: it sleeps in poll(). (The file that the student begins with
+# would keep most of the rows.)
+setup() {
+    case $BATS_TEST_DESCRIPTION in *"exit "2*) return ;; esac
+    start_server -q
+    [ -z "$(asleep_in "$PID")" ] || sleeps_in poll
+    teardown
+}
+
 @test "04-2 it answers requests in pieces, two at once, HTTP/1.0 and 1.1" { speaks_http 04-2; }
 @test "04-2 wrong usage: the usage, what is wrong, exit 2" { refuses_wrong_usage; }
 @test "04-2 bytes that are no request get the right status, and then an end of file" { refuses_politely 04-2; }
@@ -37,7 +46,7 @@ wait 30ms
 END
     echo "It slept in (and may in poll):"
     sleeps | sort | uniq -c
-    ! sleeps | grep -vxE 'p?poll'
+    run -1 grep -vxE 'p?poll' <<< "$(sleeps)"
     [ "$(sleeps | wc -l)" -ge 5 ]
 }
 
@@ -115,7 +124,7 @@ END
     within 2 gone "$PID"
     recv=$(tally calls recv recvfrom recvmsg read readv)
     echo "20 requests, 51 ends of file: $recv times recv()"
-    [ "$recv" -ge 20 ] && [ "$recv" -le 100 ]
+    [ "$recv" -ge 20 ] && [ "$recv" -le 200 ]
 }
 
 @test "04-2 SIGTERM ends it at once, also with clients" {

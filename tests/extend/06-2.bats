@@ -184,7 +184,10 @@ has_sockets_for_11() {
 
 # ------------------------------------------------------- one loop, no thread
 
-@test "06-2 it sleeps in one wait and nowhere else, whatever its clients do" { sleeps_in_its_wait; }
+@test "06-2 one thread sleeps in one wait and nowhere else, whatever its clients do" {
+    sleeps_in_its_wait
+    same 0 "$(births)" "threads and processes that it has started"
+}
 
 @test "06-2 -b poll and -b select serve too" {
     for FLAGS in "-b poll" "-b select"; do
