@@ -4,6 +4,23 @@ lesson 08-coroutines
 
 # Without -t it is the lesson's server.
 
+# Before each row with -t: it serves a client without another thread or process.
+# (Lesson 07's server with SO_RCVTIMEO would keep nearly all rows.)
+setup() {
+    case $BATS_TEST_DESCRIPTION in *" -t "*) serves_in_one_thread ;; esac
+}
+
+serves_in_one_thread() {
+    start_server -q -t 60
+    client 4
+    gets_an_answer 4
+    [ ! -r "/proc/$PID/status" ] ||
+        same 1 "$(sed -n 's/^Threads:[[:space:]]*//p' "/proc/$PID/status")" "threads"
+    [ ! -r "/proc/$PID/task/$PID/children" ] || same '' "$(children)" "children"
+    exec 4>&-
+    teardown
+}
+
 @test "08-2 every byte comes back, a-z as A-Z, the others as they are" { answers_every_byte; }
 @test "08-2 wrong usage: the usage, what is wrong, exit 2" {
     refuses_wrong_usage
