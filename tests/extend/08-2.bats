@@ -116,4 +116,23 @@ timed() {
 @test "08-2 -t 3600: a client that sends without end gets one turn per round" { timed; takes_turns_with_a_greedy_client; }
 @test "08-2 -t 3600: 200 clients that send at once all get their answers" { timed; answers_a_burst; }
 @test "08-2 -t 3600: without a free fd it sleeps, serves on, and accepts again later" { timed; serves_on_without_fds; }
-@test "08-2 -t 3600: clients that come and go cost no memory" { timed; loses_no_memory; }
+
+# Each of them leaves while its wait with a deadline is on, or resets.
+@test "08-2 -t 3600: clients that come and go cost no memory" {
+    memory_is_its_own
+    timed
+    scene <<'END'
+server -q
+crowd 100 send "hi\n" expect "HI\n"
+crowd leaves
+idle 20ms
+memory 1000
+crowd 100 send "hi\n" expect "HI\n"
+crowd resets
+idle 20ms
+crowd 100 send "hi\n" expect "HI\n"
+crowd leaves
+idle 20ms
+memory 1000
+END
+}
