@@ -59,7 +59,7 @@ pauses_are_short() {
         read -r -t 0.02 -u 7 line || true
     done
     exec 6>&- 7>&-
-    calls_seen | awk -F'|' '
+    calls_seen | awk -F '\t' '
         $2 ~ /^(send|write)/ && $4 ~ /copied [1-9]/ { since = 0; answers++ }
         $4 ~ /^slept/ && ($2 == "nanosleep" ||
                           $3 ~ /^(0 watched, )?[0-9.]+ m?s$/) {

@@ -67,7 +67,7 @@ has_workers_without_the_listener() {
     under_xray
     start_server -q
     run -0 "$ROOT/clients/load" -p "$PORT" -c 30 -n 2 3>&-
-    calls_seen | awk -F'|' '$2 ~ /^accept/ && $4 !~ /refused/ { print $1 }' |
+    calls_seen | awk -F '\t' '$2 ~ /^accept/ && $4 !~ /refused/ { print $1 }' |
         sort | uniq -c > "$BATS_TEST_TMPDIR/accept"
     echo "calls of accept(), and the process:"
     cat "$BATS_TEST_TMPDIR/accept"
@@ -77,7 +77,7 @@ has_workers_without_the_listener() {
 
 # readers_are THREAD: is it one of those that have received 64 bytes or more?
 readers_are() {
-    calls_seen | awk -F'|' -v thread="$1" '
+    calls_seen | awk -F '\t' -v thread="$1" '
         $2 ~ /^(recv|read)/ && $1 == thread && match($4, /copied [0-9]+/) {
             n = substr($4, RSTART + 7, RLENGTH - 7)
             if (n >= 64) found = 1
@@ -90,7 +90,7 @@ readers_are() {
     under_xray
     start_server -q
     run -0 "$ROOT/clients/load" -p "$PORT" -c 30 -n 2 -s 100 3>&-
-    calls_seen | awk -F'|' '
+    calls_seen | awk -F '\t' '
         $2 ~ /^(recv|read)/ && match($4, /copied [0-9]+/) {
             n = substr($4, RSTART + 7, RLENGTH - 7)
             if (n >= 100) print $1

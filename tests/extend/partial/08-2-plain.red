@@ -10,7 +10,7 @@ wrong usage: the usage, what is wrong, exit 2
 -t 1: a client that comes after others have gone has a clock of its own
 -t 3600: 20,000 messages leave nothing behind: no memory, no timer
 -t 3600: one thread, and it sleeps in one wait and nowhere else
--t 3600: 100 clients: one recv and one send per message, no more
+-t 3600: 100 clients: at most two recv, and one send per message
 -t 3600: 8 MiB at once come back byte for byte
 -t 3600: a byte at a time is answered byte by byte
 -t 3600: a client that stops sending still gets its last byte

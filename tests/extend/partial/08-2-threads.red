@@ -6,7 +6,7 @@
 -t 2: a client that talks keeps no silent client alive, and stays itself
 -t 2: a silent client gets an end of file after 2 s, and not before
 -t 2: two silent clients go one after the other, each at its own time
--t 3600: 100 clients: one recv and one send per message, no more
+-t 3600: 100 clients: at most two recv, and one send per message
 -t 3600: 20,000 messages leave nothing behind: no memory, no timer
 -t 3600: 200 clients that send at once all get their answers
 -t 3600: 8 MiB at once come back byte for byte
@@ -22,4 +22,4 @@
 -t 3600: one thread, and it sleeps in one wait and nowhere else
 -t 3600: stopped and continued, it goes on where it was
 -t 3600: without a free fd it sleeps, serves on, and accepts again later
-100 clients: one recv and one send per message, no more
+100 clients: at most two recv, and one send per message
