@@ -17,17 +17,25 @@ struct way {
 static struct sockaddr_in at = { .sin_family = AF_INET };
 static int upstream;
 
+static void *end_both(struct way *way)
+{
+    shutdown(way->from, SHUT_RDWR);
+    shutdown(way->to, SHUT_RDWR);
+    return NULL;
+}
+
 static void *carry(void *argument)
 {
     struct way *way = argument;
     char buffer[16384];
     ssize_t n;
     while ((n = recv(way->from, buffer, sizeof buffer, 0)) > 0)
-        if (send(way->to, buffer, (size_t)n, 0) < n)
-            break;
-    shutdown(way->to, n == 0 ? SHUT_WR : SHUT_RDWR);
-    if (n != 0)
-        shutdown(way->from, SHUT_RDWR);
+        for (ssize_t sent = 0, m; sent < n; sent += m)
+            if ((m = send(way->to, buffer + sent, (size_t)(n - sent), 0)) < 0)
+                return end_both(way);
+    if (n < 0)
+        return end_both(way);
+    shutdown(way->to, SHUT_WR);
     return NULL;
 }
 
@@ -67,6 +75,7 @@ int main(int argc, char **argv)
             upstream = atoi(optarg);
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     at.sin_port = htons((in_port_t)port);
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
     if (bind(listener, (struct sockaddr *)&at, size) < 0 ||
         listen(listener, SOMAXCONN) < 0)
         err(1, "bind, port %d", port);
@@ -79,7 +88,8 @@ int main(int argc, char **argv)
     for (;;) {
         pthread_t thread;
         int fd = accept(listener, NULL, NULL);
-        if (fd >= 0 && pthread_create(&thread, NULL, serve, (void *)(long)fd) == 0)
+        if (fd >= 0 &&
+            pthread_create(&thread, NULL, serve, (void *)(long)fd) == 0)
             pthread_detach(thread);
     }
 }
