@@ -5,7 +5,7 @@ lesson 06-selector
 # holds through the proxy: each row looks at the proxy alone.
 
 REAL=$PROGRAM
-PROGRAM=$BATS_TEST_TMPDIR/proxy # the proxy, with -u
+PROGRAM=$BATS_TEST_TMPDIR/proxy SERVER_PATH=$PROGRAM # the proxy, with -u
 
 setup_file() {
     build clients/play clients/load clients/xray 05-epoll/server
