@@ -295,7 +295,7 @@ ssize_t co_send(int fd, const void *bytes, size_t size, int flags)
             continue;
         if (n < 0 && (errno != EAGAIN || flags & MSG_DONTWAIT))
             break;
-        if (!wait_for(fd, POLLOUT, &deadline)) /* the kernel had no room for all */
+        if (!wait_for(fd, POLLOUT, &deadline)) /* there was no room for all */
             break;
     }
     return sent > 0 ? (ssize_t)sent : -1;
