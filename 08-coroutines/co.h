@@ -164,8 +164,8 @@ void co_set_idle_hook(bool (*hook)(int timeout));
 
    A timeout, SO_RCVTIMEO or SO_SNDTIMEO (socket(7)), ends a call as it ends
    the system call: with EAGAIN, co_connect() with EINPROGRESS, or with the
-   number of bytes so far. Set it before the first call that may wait for the fd: the
-   module reads it then, and not again before a co_close().
+   number of bytes so far. Set it before the first call that may wait for the
+   fd: the module reads it then, and not again before a co_close().
 
    These errors have other reasons, too. EBADF: another coroutine has called
    co_close() meanwhile, or the fd is not below CO_MAX_FDS. EMFILE, ENFILE,

@@ -6,8 +6,8 @@
  *
  * Look at main(): select() watches fd 0, the keyboard, beside the clients. So
  * the server reads from a client while another one waits for your answer. Your
- * line goes to the client that has waited longest. If no client has a question,
- * select() does not watch the keyboard: your line waits for the next question.
+ * line goes to the client that has waited longest. While no client has a
+ * question, select() does not watch the keyboard: your line waits for one.
  * The notes: 三. IO multiplexing(IO多路复用), put right.
  *
  *     fd 4 asks: what time is it?
