@@ -120,6 +120,49 @@ upper() {
     contains "$(cat "$BATS_TEST_TMPDIR/err")" "the server has gone"
 }
 
+# interrupt PID: stop the process, resize its terminal and continue it, twice.
+# A call with a timeout fails with EINTR then, without any handler (signal(7)).
+interrupt() {
+    for _ in 1 2; do
+        sleep 0.05
+        kill -STOP "$1"
+        sleep 0.01
+        kill -WINCH "$1"
+        kill -CONT "$1"
+    done
+    sleep 0.05
+}
+
+@test "stopped and continued at each of its waits, a client goes on" {
+    local c job
+    serve 05-epoll
+    cd "$BATS_TEST_TMPDIR"
+    for c in "$ROOT"/0[1-6]*/client; do
+        rm -f keys out
+        mkfifo keys
+        "$c" -p "$PORT" < keys > out 2> err 3>&- &
+        job=$!
+        exec 4> keys
+        interrupt "$job" # it waits for the keyboard
+        kill -STOP "$PID"
+        echo hello >&4
+        interrupt "$job" # for the server
+        kill -CONT "$PID"
+        within 5 test -s out || { echo "$c: $(< err)"; return 1; }
+        interrupt "$job"
+        exec 4>&-
+        ends_with 0 "$job" || { echo "$c: $(< err)"; return 1; }
+    done
+    for c in "$ROOT"/0[78]*/client "$ROOT/clients/load"; do
+        kill -STOP "$PID"
+        "$c" -p "$PORT" -c 20 -n 20 < /dev/null > out 2>&1 3>&- &
+        job=$!
+        interrupt "$job"
+        kill -CONT "$PID"
+        ends_with 0 "$job" || { echo "$c: $(< out)"; return 1; }
+    done
+}
+
 @test "client 02 prints what it does while it waits" {
     serve 02-nonblocking
     run -0 client 02-nonblocking <<< hello
