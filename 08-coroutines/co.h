@@ -51,8 +51,12 @@ enum {
                                    function with more bytes of variables than
                                    this may miss them, and write below.) */
     CO_NAME_SIZE = 24,          /* bytes of a name, with its '\0' */
+#ifdef __APPLE__
+    CO_MAX_FDS = 10240,         /* poll() takes no more there */
+#else
     CO_MAX_FDS = 1024 * 1024,   /* the module cannot wait for this fd, nor for
                                    a higher one */
+#endif
 };
 
 struct co; /* a coroutine */
