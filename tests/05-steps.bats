@@ -4,6 +4,7 @@ load helper
 load contract
 load steps
 lesson 05-epoll
+[ "$(uname)" = Linux ] || setup_file() { skip "epoll is Linux's"; }
 
 @test "05a the seven steps, what epoll refuses, and a socket's events" {
     finds 05a-calls

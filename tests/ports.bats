@@ -6,7 +6,7 @@ load helper
 setup_file() {
     build 01-blocking/steps/01h-late 02-nonblocking/steps/02g-late \
         03-select/server 03-select/client 03-select/steps/03a-call \
-        03-select/steps/03b-hello 05-epoll/server \
+        03-select/steps/03b-hello 04-poll/server \
         07-threads-procs/steps/07o-cpu-or-io 08-coroutines/steps/08d-crawl \
         clients/load clients/models clients/play clients/slow-http clients/xray
     COPIES=$(mktemp -d "${TMPDIR:-/tmp}/kit.XXXXXX")
@@ -70,7 +70,7 @@ crawls() {
     crawls
     touch "$KIT/03-select/server.c" # it compiles there, too
     make_ 03-select/server
-    passes 05-epoll '^05 (a client that sends without end|it sleeps in epoll)'
+    passes 04-poll '^04 (a client that sends without end|it sleeps in poll)'
     passes load 'fds|early end'
     passes makefile 'SERVER=path'
 }
