@@ -172,6 +172,20 @@ as_nobody() {
     scene_plays
 }
 
+@test "two runs of a lesson's tests at once, in a script's background" {
+    local rows='^03 (it listens|names a port|a line of log|every byte|8 MiB|SIGTERM and'
+    rows+=' SIGINT end it at once|a client that (resets|stops)|without a free fd)'
+    local run pids=()
+    for run in 1 2; do
+        passes 03-select "$rows" bash -c 'trap "" INT QUIT; exec "$0" "$@"' \
+            > "$BATS_TEST_TMPDIR/run.$run" 2>&1 &
+        pids+=($!)
+    done
+    for run in 1 2; do
+        wait "${pids[run - 1]}" || { cat "$BATS_TEST_TMPDIR/run.$run"; return 1; }
+    done
+}
+
 # denies_ptrace COMMAND...: run it where the kernel refuses ptrace().
 denies_ptrace() {
     [ -x "$BATS_TEST_TMPDIR/deny" ] ||
