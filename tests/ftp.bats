@@ -222,20 +222,34 @@ END
     same '' "$(ls -A "$TREE")"
 }
 
-@test "ftp SIGTERM ends it, even if its log is a full pipe that nobody reads" {
-    local line R job
+# ends_with_a_full_log: the clients use up the server's last fd before that.
+ends_with_a_full_log() {
+    local line R job other
+    rm -f log
     mkfifo log
     exec {R}<> log
-    "$PROGRAM" -p 0 -r "$TREE" -u tom:secret > log 2>&1 3>&- &
+    (ulimit -n 30 && exec "$PROGRAM" -p 0 -r "$TREE" -u tom:secret) > log 2>&1 3>&- &
     job=$!
     IFS= read -r -t 5 -u "$R" line
     PORT=${line##*:}
     log_in
+    for _ in $(seq "$1"); do
+        exec {other}<> "/dev/tcp/127.0.0.1/$PORT"
+    done
+    sleep 0.1
     printf 'NOOP\r\n%.0s' {1..2000} >&"$C"
     within 5 sleeps_in_write "$job"
     kill -TERM "$job"
     within 5 gone "$job"
     ends_with 0 "$job"
+}
+
+@test "ftp SIGTERM ends it, even if its log is a full pipe that nobody reads" {
+    ends_with_a_full_log 0
+}
+
+@test "ftp SIGTERM ends it with a full log, also if no fd is free" {
+    ends_with_a_full_log 40
 }
 
 # sleeps_in_write PID: this call has no name in asleep_in, only a number.
