@@ -186,6 +186,18 @@ few() {
     contains "$output" '"half",,,"not graded: '
 }
 
+@test "grade-all: a server heeds SIGINT, also where grade-all itself ignores it" {
+    env --default-signal=INT true 2> /dev/null || skip "env has no --default-signal"
+    few half
+    # shellcheck disable=SC2016 # the row expands it
+    printf '@test "03 %s" { [ "$(%s)" = heeded ]; }\n' \
+        starts 'echo heeded' first "sh -c 'trap \"echo heeded\" INT; kill -INT \$\$'" \
+        > "$KIT/tests/03-select.bats"
+    trap '' INT
+    run -0 grade_all
+    contains "$output" '"half",5,5,'
+}
+
 @test "grade-all: the instructor's mistakes: a line and the usage, exit 2" {
     few half
     run -2 grade_all LESSON=
