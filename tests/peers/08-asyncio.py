@@ -112,7 +112,7 @@ try:
     LISTENER.bind(("127.0.0.1", PORT))
 except OSError as failure:
     sys.exit(f"bind, port {PORT}: {failure.strerror}")
-LISTENER.listen(100)
+LISTENER.listen(1024)
 os.write(1, b"%s: listening on 127.0.0.1:%d\n" %
          (LESSON.encode(), LISTENER.getsockname()[1]))
 asyncio.run(main(LISTENER))
