@@ -202,6 +202,7 @@ hint() {
     given=$((given + 1))
     echo "Hint $given of $all${kinds[given - 1]:+, ${kinds[given - 1]}}:"
     sheet hint "$given"
+    [ "$given" = "$all" ] || echo "(The next one: make hint-$ID again.)"
     remember hints "$given" || echo "(Cannot write $PROGRESS: the next hint" \
         "will be this one again.)"
 }
