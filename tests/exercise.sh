@@ -4,7 +4,7 @@
 #     tests/exercise.sh list               `make todo`
 #     [RESET=1] tests/exercise.sh begin 03-1     `make todo-03-1`
 #     tests/exercise.sh hint 03-1          `make hint-03-1`
-#     [ALL=1] tests/exercise.sh grade 03-1       `make grade-03-1`
+#     [ALL=1] [ONLY=regex] tests/exercise.sh grade 03-1    `make grade-03-1`
 #     tests/exercise.sh watch 03-1         `make watch-03-1`
 #     [PEEK=1] tests/exercise.sh answer 03-1     `make answer-03-1`
 #
@@ -281,6 +281,7 @@ grade() {
     cat "$OUT"
     echo "$ID: $(sheet title) (graded by yourself)"
     while IFS=$'\t' read -r file group points title; do
+        [[ $title =~ ${ONLY:-} ]] || continue
         all=$((all + points))
         [ "$red" = 0 ] || [ "${ALL:-}" = 1 ] || continue
         [ "$group" = "$stage" ] || { [ -z "$stage" ] || echo
@@ -313,10 +314,10 @@ print_red() {
     echo "  not yet: ${2#* }"
     sed -n '/^# *(from function/,/^# .*failed.*$/d; /^# (in test file/,/failed/d
         s/^# /    /p' "$OUT" | cut -c 1-140 | head -n 40
-    words=$(awk '{ print $1, $2, $3, $4 }' <<< "$2")
+    words=$(cut -c 1-60 <<< "$2" | sed 's/[][\.*^$+?(){}|]/./g')
     grep -q "clients/play" "$OUT" || {
         echo "  Try it by itself:"
-        echo "    SERVER=$DIR/server bats $1 -f '^$words'"
+        echo "    SERVER=$DIR/server bats $1 -f \"^$words\""
     }
     echo "  A hint is there: make hint-$ID"
 }

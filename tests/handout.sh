@@ -57,9 +57,11 @@ cut=$(echo "$names" | awk '{ printf "%s%s()", NR == 1 ? "" : ", ", $0 }')
 
 # ------------------------------------------------------------------ the texts
 
-# In the lesson's README, "What changed" and "Break it" tell the answer.
-awk '/^## / { hidden = /^## (What changed|Break it)/ } !hidden' \
-    "$LESSON/README.md" > "$work/readme"
+# In the lesson's README, the diffs and "Break it" tell the answer.
+awk '/^## / { hidden = /^## Break it/ }
+    /^```diff$/ && !hidden { print "(The diff is left out here.)"; in_diff = 1 }
+    !hidden && !in_diff
+    /^```$/ { in_diff = 0 }' "$LESSON/README.md" > "$work/readme"
 mv "$work/readme" "$LESSON/README.md"
 
 # A link to what is not here becomes its text.
