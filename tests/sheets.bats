@@ -142,3 +142,13 @@ has_man_page() {
     sed '/^static void watch/,/^}/d; /^    (void)watch/,$d' "$BATS_TEST_TMPDIR/skeleton.c" > "$BATS_TEST_TMPDIR/b"
     diff "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
 }
+
+@test "the lesson's README has a part \"Your turn\" with each of its fill-ins, and how long" {
+    local id
+    for SHEET in "${SHEETS[@]}"; do
+        id=$(basename "$SHEET" .txt)
+        [ -z "$(sheet cut)" ] || sed -n '/^## Your turn/,/^## Break/p' \
+            "${SHEET%%/*}/README.md" |
+            grep -F "make todo-$id\`, $(sheet minutes) minutes: "
+    done
+}
