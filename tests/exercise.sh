@@ -258,8 +258,13 @@ row() {
     # shellcheck disable=SC2001,SC2016 # it is a regular expression
     filter=$(sed 's/[][\.*^$+?(){}|]/\\&/g' <<< "$2")
     ! command -v timeout > /dev/null || limit=(timeout -k 5 60)
+    set -m # a process group: one kill ends all of it, and SIGINT is not ignored
     SERVER=$PWD/$DIR/server ${limit[@]+"${limit[@]}"} bats --tap \
-        --filter "^$filter\$" "$1" > "$OUT" 2>&1 < /dev/null || status=$?
+        --filter "^$filter\$" "$1" > "$OUT" 2>&1 < /dev/null &
+    RUNNING=$!
+    set +m
+    wait "$RUNNING" || status=$?
+    RUNNING=
     VERDICT=red
     [ "$status" != 0 ] || ! grep -qF "ok 1 $2 # skip" "$OUT" || VERDICT=skipped
     [ "$status" != 0 ] || ! grep -qxF "ok 1 $2" "$OUT" || VERDICT=green
@@ -267,10 +272,12 @@ row() {
 
 grade() {
     local file group points title stage='' got=0 all=0 red=0 next='' skipped=0
+    RUNNING=
     needs_copy
     command -v bats > /dev/null || fail "The tests need bats; see README.md."
     OUT=$(mktemp) || exit 2
     trap 'rm -f "$OUT"' EXIT
+    trap '[ -z "$RUNNING" ] || kill -TERM -- "-$RUNNING"; exit 130' INT TERM HUP
     if ! compiles; then
         cat "$OUT"
         echo "$ID: it does not compile."
@@ -313,7 +320,7 @@ print_red() {
     echo
     echo "  not yet: ${2#* }"
     sed -n '/^# *(from function/,/^# .*failed.*$/d; /^# (in test file/,/failed/d
-        s/^# /    /p' "$OUT" | cut -c 1-140 | head -n 40
+        s/^# /    /p' "$OUT" | cut -c 1-79 | head -n 40
     words=$(cut -c 1-60 <<< "$2" | sed 's/[][\.*^$+?(){}|]/./g')
     grep -q "clients/play" "$OUT" || {
         echo "  Try it by itself:"
@@ -339,7 +346,6 @@ stamp() {
 watch() {
     local before='' now job=
     needs_copy
-    set -m # a run is a process group, so that one kill ends all of it
     # shellcheck disable=SC2064 # now
     trap '[ -z "$job" ] || kill -TERM -- "-$job" 2> /dev/null
         echo; echo "$ID: no longer watched."; exit 0' INT TERM HUP
@@ -350,8 +356,10 @@ watch() {
             [ -z "$job" ] || { kill -TERM -- "-$job"; wait "$job"; } 2> /dev/null
             [ ! -t 1 ] || printf '\033[H\033[2J'
             echo "$DIR/$FILE, at $(date +%H:%M:%S); Ctrl-C ends this."
+            set -m # a run is a process group: one kill ends all of it
             "$0" grade "$ID" < /dev/null 2>&1 &
             job=$!
+            set +m
         fi
         sleep 0.5
     done
