@@ -100,15 +100,14 @@ list() {
         use_sheet "$file"
         points=$(recall points)
         if [ ! -f "$DIR/$FILE" ]; then
-            printf '%s  %s  %s (%s)\n' "$ID" "[          ]" "$(sheet title)" \
-                "$(how_long)"
+            line "[          ]" "$(how_long)"
         elif [ -z "$points" ]; then
-            printf '%s  %s  %s\n      %s\n' "$ID" "[.         ]" \
-                "$(sheet title)" "next: make grade-$ID"
+            line "[.         ]" begun
+            printf '      next: %.68s\n' "make grade-$ID"
         else
-            printf '%s  %s  %s: %s points\n' "$ID" "$(bar "$points")" \
-                "$(sheet title)" "$points"
-            [ -z "$(recall next)" ] || echo "      next: $(recall next)"
+            line "$(bar "$points")" "$points"
+            [ -z "$(recall next)" ] ||
+                printf '      next: %.68s\n' "$(recall next)"
         fi
     done
     echo
@@ -117,6 +116,11 @@ list() {
         [ -d "$DIR" ] || break
     done
     echo "make todo-$ID begins $ID; then make hint-$ID, grade-$ID, watch-$ID."
+}
+
+# line BAR TEXT: of this exercise.
+line() {
+    printf '%s  %s  %-11s  %s\n' "$ID" "$1" "$2" "$(sheet title)"
 }
 
 # bar "GOT of ALL"

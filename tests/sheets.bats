@@ -53,6 +53,7 @@ bad_sheet() {
     for SHEET in "${SHEETS[@]}"; do
         echo "$SHEET"
         [ "$(sheet title | wc -l)" -eq 1 ]
+        [ "$(sheet title | wc -c)" -le 48 ] # make todo has 80 columns
         [ -n "$(sheet learn)" ]
         [ -n "$(sheet minutes)$(sheet hours)" ]
         [ -f "${SHEET%%/*}/$(sheet file)" ]
