@@ -235,9 +235,10 @@ kit_files = $(call lesson_of,$(1))/server.c \
             $(if $(filter 08-%,$(1)),$(CO) $(CO_IO))
 $(foreach dir,$(mine),$(eval $(dir)/server: $(call my_files,$(dir)) \
     $(filter-out $(foreach file,$(notdir $(call my_files,$(dir))), \
-        %/$(file) %/$(file:.c=.o)),$(call kit_files,$(dir)))))
+        %/$(file) %/$(file:.c=.o)),$(call kit_files,$(dir))) \
+    $(wildcard $(dir)/*.h)))
 $(mine_servers):
-	$(LINK) -iquote $(call lesson_of,$@) -o $@ $^ $(LDLIBS)
+	$(LINK) -iquote $(call lesson_of,$@) -o $@ $(filter-out %.h,$^) $(LDLIBS)
 	@tests/exercise.sh wrap $@
 
 # -O3 for what carries every byte of the clients: a loop over bytes then works

@@ -37,7 +37,8 @@ use_sheet() {
     LESSON=${SHEET%%/*}
     DIR=${SHEET%.txt}
     FILE=$(sheet file) || exit 2
-    SOURCE=$LESSON/$FILE
+    SOURCE=$(sheet from)
+    SOURCE=${SOURCE:-$LESSON/$FILE}
     PROGRESS=$DIR/progress
 }
 
@@ -120,7 +121,7 @@ list() {
 
 # line BAR TEXT: of this exercise.
 line() {
-    printf '%s  %s  %-11s  %s\n' "$ID" "$1" "$2" "$(sheet title)"
+    printf '%s  %s  %-11s  %.48s\n' "$ID" "$1" "$2" "$(sheet title)"
 }
 
 # bar "GOT of ALL"
@@ -134,7 +135,7 @@ bar() {
 # ---------------------------------------------------------------------- begin
 
 begin() {
-    local copy=$DIR/$FILE n=1
+    local copy=$DIR/$FILE n=1 file
     mkdir -p "$DIR" 2> /dev/null && [ -w "$DIR" ] ||
         fail "Cannot write into $DIR: is the kit read-only?"
     if [ -f "$copy" ] && [ "${RESET:-}" = 1 ]; then
@@ -149,6 +150,9 @@ begin() {
     else
         skeleton > "$DIR/.new" && mv "$DIR/.new" "$copy" ||
             { rm -f "$DIR/.new"; exit 2; }
+        for file in $(sheet copy); do
+            [ -f "$DIR/${file##*/}" ] || cp "$file" "$DIR" || exit 2
+        done
         rm -f "$PROGRESS"
         echo "$copy is your file now."
     fi
@@ -177,6 +181,7 @@ instructions() {
     [ -z "$(sheet cut)" ] ||
         echo "Your part is where the file says \"TODO $ID\"."
     echo
+    [ -z "$(sheet task)" ] || { sheet task | sed 's/^/  /'; echo; }
     echo "Read first:"
     sheet read | sed 's/^/  - /'
     echo
@@ -213,26 +218,26 @@ hint() {
 
 # ---------------------------------------------------------------------- grade
 
-# rows: file, group, points, title. The gate is the first one; the rows of a
-# fill-in's own come next, those of an extension at the end.
+# rows: file, group, points, title. The gate is the first one, and the rows that
+# a fill-in has of its own come next. An extension has only rows of its own.
 rows() {
     local model only='' own=''
     [ -z "$(sheet rows)" ] || own=$(own_rows "$(sheet rows)")
+    [ -n "$(sheet cut)" ] || { echo "$own"; return; }
     model=$(sheet model)
     [ "$model" = "${model% only}" ] || only=1
     awk -v lesson="$LESSON" -v model="${model% only}" -f tests/rows.awk \
         tests/points "tests/$LESSON.bats" |
         OWN=$own awk -F '\t' -v OFS='\t' -v only="$only" \
-            -v file="tests/$LESSON.bats" -v early="$(sheet cut)" '
+            -v file="tests/$LESSON.bats" '
             only && $2 !~ /^(start|bytes)$/ && $4 == "-" { next }
             { line = file OFS $2 OFS $3 OFS $6 }
             $5 == "gate" && !gate++ { print line; next }
             { rest = rest line "\n" }
             END {
-                own = ENVIRON["OWN"]
-                if (own != "")
-                    own = own "\n"
-                printf "%s", early != "" ? own rest : rest own
+                if (ENVIRON["OWN"] != "")
+                    print ENVIRON["OWN"]
+                printf "%s", rest
             }'
 }
 

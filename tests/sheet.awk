@@ -10,10 +10,14 @@
 # A line of a sheet is a word and its text. Indented lines continue the line
 # before them. # is a comment.
 #
-#     title    what the student makes; a short line
+#     title    what the student makes: at most 48 characters
 #     minutes  90                   or: hours 3-4
 #     file     server.c             the file that the student writes: a file of
 #                                   the lesson
+#     from     03-select/steps/03k-http.c   what it begins as, if it is not the
+#                                   lesson's file of that name
+#     copy     03-select/steps/http.h   a file that has to lie beside it
+#     task     TEXT                 what to do, where the title is too short
 #     include  <err.h>              the stubs need this header
 #     cut      FUNCTION             replace the whole body of the function ...
 #              the stub's lines     ... by these. Their indentation counts from
@@ -28,8 +32,9 @@
 #     red      SENTENCE             ... or these rows, a line each, and no other
 #     may      SENTENCE             but this one may be red, too: it depends on
 #                                   the machine
-#     rows     tests/extend/03-2.bats   rows of the exercise itself, which run
-#                                   after the lesson's rows
+#     rows     tests/extend/03-2.bats   rows of the exercise itself. With a cut
+#                                   they run after the gate; without one they
+#                                   are all its rows
 #     read     PLACE                three lines: what to read first
 #     hint     TEXT                 observe; look up; outline: three, in order
 #     learn    TEXT                 what you will have understood

@@ -53,7 +53,7 @@ bad_sheet() {
     for SHEET in "${SHEETS[@]}"; do
         echo "$SHEET"
         [ "$(sheet title | wc -l)" -eq 1 ]
-        [ "$(sheet title | wc -c)" -le 48 ] # make todo has 80 columns
+        [ -z "$(sheet cut)" ] || [ "$(sheet title | wc -c)" -le 49 ] # make todo
         [ -n "$(sheet learn)" ]
         [ -n "$(sheet minutes)$(sheet hours)" ]
         [ -f "${SHEET%%/*}/$(sheet file)" ]
