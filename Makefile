@@ -150,7 +150,7 @@ answer-%:
 test: all
 	@tests/run.sh
 
-test-%:
+test-%: $(my_server)
 	@tests/run.sh $*
 
 grade-all:

@@ -4,6 +4,8 @@ load helper
 # to all points, and what they say when something is wrong. (sheets.bats has the
 # quick checks of the sheets.)
 
+unset ALL EXERCISE LESSON MODEL ONLY OUT PEEK RESET # what make has exported
+
 setup_file() {
     build clients/play clients/load clients/xray
 }

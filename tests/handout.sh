@@ -53,6 +53,9 @@ done
 
 awk -v id="$EXERCISE" -f tests/sheet.awk "$sheet" "$file" > "$work/cut"
 mv "$work/cut" "$file"
+options= model=$(awk -v get=model -f tests/sheet.awk "$sheet")
+[ "${file##*/}" = server.c ] || options=" FILES=${file##*/}"
+[ -z "$model" ] || options+=" MODEL=${model%% *}"
 cut=$(echo "$names" | awk '{ printf "%s%s()", NR == 1 ? "" : ", ", $0 }')
 
 # ------------------------------------------------------------------ the texts
@@ -79,10 +82,12 @@ done
     cat <<END
 # Your copy of the kit: lessons 01 to $number
 
-In [$file]($file) these functions are empty, and yours to write:
+In \`$file\` these functions are cut out, and yours to write:
 $cut. \`make todo-$EXERCISE\` says how to begin; \`make todo\` shows all
-exercises. Until then the tests of lesson $number are red.
-Points as your teacher gives them: \`make grade-$LESSON SUBMISSION=.\`
+exercises. The tests of the kit's own lesson $number are red for that reason.
+Points as your teacher gives them:
+
+    make grade-$LESSON SUBMISSION=${sheet%.txt}$options
 
 END
     cat README.md
