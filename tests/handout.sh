@@ -53,7 +53,7 @@ done
 
 awk -v id="$EXERCISE" -f tests/sheet.awk "$sheet" "$file" > "$work/cut"
 mv "$work/cut" "$file"
-options= model=$(awk -v get=model -f tests/sheet.awk "$sheet")
+options='' model=$(awk -v get=model -f tests/sheet.awk "$sheet")
 [ "${file##*/}" = server.c ] || options=" FILES=${file##*/}"
 [ -z "$model" ] || options+=" MODEL=${model%% *}"
 cut=$(echo "$names" | awk '{ printf "%s%s()", NR == 1 ? "" : ", ", $0 }')
