@@ -295,7 +295,7 @@ grade() {
         exit 1
     fi
     cat "$OUT"
-    echo "$ID: $(sheet title) (graded by yourself)"
+    echo "$ID: $(sheet title) (self-graded)"
     while IFS=$'\t' read -r file group points title; do
         [[ $title =~ ${ONLY:-} ]] || continue
         all=$((all + points))
