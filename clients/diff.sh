@@ -5,7 +5,8 @@
 #     clients/diff.sh STEP         with the step before, in the same lesson
 #     clients/diff.sh STEP-STEP    any two steps
 #
-# `make diff-03c` calls it. Exit status 1: there is no such lesson or step.
+# `make diff-03c` calls it. On a terminal the diff goes through a pager: $PAGER,
+# or less. Exit status 1: there is no such lesson or step.
 
 # file_of NAME: the .c file of a lesson or a step, if there is one.
 file_of() {
@@ -41,10 +42,24 @@ if [ -z "$new" ] || { [ -z "$old" ] && [ "${1%-*}" != "$1" ] &&
     exit 1
 fi
 if [ -z "$old" ]; then
-    echo "$1 is the first of its kind."
+    case $new in
+        */steps/*) echo "$1 is the first step of its lesson. Two steps of any" \
+            "lessons are compared by, for example, make diff-01h-02g" ;;
+        *) echo "$1 is the first lesson: no lesson stands before it" ;;
+    esac
     exit
 fi
-colour=
-[ ! -t 1 ] || ! diff --color Makefile Makefile 2> /dev/null ||
-    colour=--color
-diff -up $colour -L "$old" -L "$new" "$old" "$new" || [ $? = 1 ]
+
+compare() {
+    diff -up "$@" -L "$old" -L "$new" "$old" "$new" || [ $? = 1 ]
+}
+
+pager=${PAGER:-less}
+if [ -t 1 ] && command -v "${pager%% *}" > /dev/null; then
+    colour=--color=always
+    diff $colour Makefile Makefile 2> /dev/null || colour=
+    # shellcheck disable=SC2086 # no word where diff has no colours
+    compare $colour | LESS=${LESS:-FRX} sh -c "$pager"
+else
+    compare
+fi

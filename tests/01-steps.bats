@@ -83,8 +83,8 @@ END
         "makes it $(cat /proc/sys/net/core/somaxconn)$"
 }
 
-@test "01e with TIME_WAIT left, bind() needs SO_REUSEADDR on both sockets" {
-    finds 01e-backlog
+@test "01i with TIME_WAIT left, bind() needs SO_REUSEADDR on both sockets" {
+    finds 01i-reuse
     says "neither of them: +Address already" "next one only: +Address already" \
         "first one only: +Address already" "both: +ok" \
         "first listens: +Address already"

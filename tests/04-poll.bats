@@ -41,7 +41,6 @@ server
 crowd 1500 send "hi\n" expect "HI\n"
 crowd send "again\n"
 crowd expect "AGAIN\n"
-idle 100ms
 END
 }
 
@@ -53,4 +52,4 @@ crowd 1500 send "hi\n" expect "HI\n"
 END
 }
 
-@test "04 100 clients: one recv and one send per message, no more" { counts_calls; }
+@test "04 100 clients: at most two recv, and one send per message" { counts_calls; }

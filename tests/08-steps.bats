@@ -173,12 +173,12 @@ END
         naps[2] < 5 && naps[3] < 5) }' <<< "$output")" "$output"
 }
 
-@test "08g each core gets a process, and each process runs five coroutines" {
+@test "08h each core gets a process, and each process runs five coroutines" {
     [ "$(uname)" = Linux ] || skip "only Linux tells which core it is"
     local cores
     cores=$(nproc)
     [ "$cores" -lt 4 ] || cores=4
-    finds 08g-blocking-call -s 0.001
+    finds 08h-cores
     output=$(grep '^core .* 5 coroutines, 50 turns$' <<< "$output")
     same "$cores" "$(cut -d: -f1 <<< "$output" | sort -u | wc -l)" "cores"
     same "$cores" "$(cut -d' ' -f4 <<< "$output" | sort -u | wc -l)" "processes"

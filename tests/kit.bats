@@ -115,8 +115,8 @@ alike() {
             { echo "tests/${name:0:2}-steps.bats has no test of $name"; return 1; }
         grep -q "${name%%-*}" "$lesson/README.md" ||
             { echo "$lesson/README.md does not mention $name"; return 1; }
-        grep -qF "]($step)" README.md ||
-            { echo "README.md does not lead to $step"; return 1; }
+        grep -qF "](steps/$name.c)" "$lesson/NOTES.md" ||
+            { echo "$lesson/NOTES.md does not lead to $step"; return 1; }
         [ ! -e "${step%.c}.play" ] || grep -q " plays $name" "tests/${name:0:2}"-*.bats ||
             { echo "tests/${name:0:2}-steps.bats does not play $name"; return 1; }
     done

@@ -45,13 +45,31 @@ make_() {
     contains "$output" "recv(3) slept"
 }
 
+@test "after a lesson or a step: what to type next" {
+    cd "$ROOT"
+    run -0 clients/next.sh 02-nonblocking
+    contains "$output" "make 02a "
+    contains "$output" "make diff-02-nonblocking "
+    run -0 clients/next.sh 01-blocking
+    run -1 grep "make diff-" <<< "$output" # nothing stands before it
+    command -v script > /dev/null || skip "no script(1)"
+    run -0 timeout 20 script -qec "clients/next.sh 03d" /dev/null
+    contains "$output" "make diff-03d "
+    contains "$output" "make 03e "
+    run -0 timeout 20 script -qec "clients/next.sh 03l" /dev/null
+    contains "$output" "make 03m "
+    run -1 grep "make diff-" <<< "$output" # another program altogether
+    run -0 timeout 20 script -qec "clients/next.sh 03m" /dev/null
+    contains "$output" "make 04-poll "
+}
+
 @test "make diff-NN-name shows what is new since the lesson before" {
     run -0 make_ diff-04-poll
     contains "$output" "--- 03-select/server.c"
     contains "$output" "+++ 04-poll/server.c"
     contains "$output" "+        int n = poll("
     run -0 make_ diff-01-blocking
-    same "01-blocking is the first of its kind." "$output"
+    contains "$output" "01-blocking is the first lesson"
     run -2 make_ diff-04-pool
     contains "$output" "no lesson or step '04-pool'. Lessons: 01-blocking"
     run -2 make_ diff-03zz
@@ -158,7 +176,7 @@ small_kit() {
     run -0 make -s diff-06c-06b 3>&-
     contains "$output" "+++ 06-six/steps/06b-step.c"
     run -0 make -s diff-06b 3>&-
-    same "06b is the first of its kind." "$output"
+    contains "$output" "06b is the first step of its lesson"
     sed -i 's/6/7/' 06-six/steps/step.h # a header that both include
     run -0 make -s 06c 3>&-
     same "06-six 7" "$output"

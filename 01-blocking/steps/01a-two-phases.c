@@ -123,7 +123,7 @@ int main(int argc, char **argv)
     begin_step(argc, argv, "s:", "[-s SECONDS of each wait (0.2)]");
     long pause_ms = (long)(step.second * 1e3 / SAMPLES) + 1;
 
-    tcp_pair(ends);
+    connect_pair(&ends[1], &ends[0]);
     setsockopt(ends[1], SOL_SOCKET, SO_RCVLOWAT, &(int){ MOST }, sizeof(int));
     getsockopt(ends[1], SOL_SOCKET, SO_RCVLOWAT, &size,
                &(socklen_t){ sizeof size });

@@ -9,15 +9,12 @@
  * notes leave out two more events: an end of the pipe is closed.
  * The notes: 1、内核EPOLL模型讲解.
  *
- *     0.0 s  B: reads an empty pipe, and sleeps
  *     0.2 s  A: B's state: S. Writes 5 bytes
  *     0.2 s  B: NOT EMPTY: wakes up with 5 bytes
  *     ...
- *     1.2 s  A: NO READER LEFT: write: Broken pipe
  */
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include "step.h"
 
 enum { MOST = 64 * 1024 }; /* bytes: no page is larger */
@@ -33,11 +30,10 @@ static char state_of(pid_t pid)
     char path[32], state = '?';
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return '?';
-    if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+    if (file == NULL || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
         state = '?';
-    fclose(file);
+    if (file != NULL)
+        fclose(file);
     return state;
 }
 

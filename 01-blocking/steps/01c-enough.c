@@ -15,7 +15,6 @@
  *       SO_RCVLOWAT 4, recv(100)    4 bytes, at 0.2 s
  *       ...
  */
-#include <sys/wait.h>
 #include "step.h"
 
 static void send_text(int fd, const char *string)
@@ -28,7 +27,7 @@ static void stream(const char *call, int lowat, size_t size, int flags)
 {
     char buffer[100];
     int ends[2];
-    tcp_pair(ends);
+    connect_pair(&ends[1], &ends[0]);
     setsockopt(ends[1], SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof lowat);
     double start = now_ms();
     pid_t child = check(fork(), "fork");

@@ -1,21 +1,15 @@
 /*
- * 01e-backlog: what listen(n) limits and what it does not, and SO_REUSEADDR.
+ * 01e-backlog: what listen(n) limits, and what it does not.
  *
  *     make 01e    or:  01-blocking/steps/01e-backlog
  *
  * n does not limit the connections: it limits those that wait for accept().
  * Linux lets one more than n wait, and lowers n to net.core.somaxconn. Look at
  * a client that finds no room: the kernel does not refuse it, it keeps trying.
- * SO_REUSEADDR lets a server bind a port although connections of an earlier
- * server are in TIME_WAIT there; on Linux, if both servers set it. It never
- * lets two servers listen at one port.
  * The notes: 5 实例:客户端发送数据 服务端将接收的数据返回给客户端.
  *
  *     8 connect, and nobody accepts
  *       listen(1):  2 connected, 6 still trying, 0 refused; accept one: 3
- *       ...
- *     a port with a connection in TIME_WAIT: can the next server bind?
- *       SO_REUSEADDR set by neither of them: Address already in use
  *       ...
  */
 #define _GNU_SOURCE /* musl has struct tcp_info only with it */
@@ -25,18 +19,19 @@
 
 enum { CLIENTS = 50, WAITING = 8 };
 
-static struct sockaddr_in address; /* of the newest listener */
-
 enum outcome { CONNECTED, TRYING, REFUSED, OUTCOMES };
 
 /* Connect *FD to the listener. On loopback a connection is there at once, or
    not soon: 20 ms tell which. */
-static enum outcome try_to_connect(int *fd)
+static enum outcome try_to_connect(int listener, int *fd)
 {
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
     struct pollfd p = { .events = POLLOUT };
+    getsockname(listener, (struct sockaddr *)&address, &size);
     *fd = p.fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
     fcntl(p.fd, F_SETFL, O_NONBLOCK);
-    if (connect(p.fd, (struct sockaddr *)&address, sizeof address) < 0 &&
+    if (connect(p.fd, (struct sockaddr *)&address, size) < 0 &&
         errno != EINPROGRESS)
         return REFUSED;
     if (poll(&p, 1, 20) != 1)
@@ -48,9 +43,9 @@ static void connect_clients(int backlog, int clients, bool accepted)
 {
     int fds[2 * CLIENTS], n = 0; /* both ends of each connection */
     int count[OUTCOMES] = { 0 };
-    int listener = local_listener(backlog, true, &address);
+    int listener = listen_here(backlog);
     for (int i = 0; i < clients; i++) {
-        count[try_to_connect(&fds[n++])]++;
+        count[try_to_connect(listener, &fds[n++])]++;
         if (accepted)
             fds[n++] = accept(listener, NULL, NULL);
     }
@@ -58,7 +53,7 @@ static void connect_clients(int backlog, int clients, bool accepted)
            count[CONNECTED], count[TRYING], count[REFUSED]);
     if (!accepted) { /* make room for one more */
         fds[n++] = accept(listener, NULL, NULL);
-        count[try_to_connect(&fds[n++])]++;
+        count[try_to_connect(listener, &fds[n++])]++;
         printf("; accept one: %d", count[CONNECTED]);
     }
     putchar('\n');
@@ -67,32 +62,13 @@ static void connect_clients(int backlog, int clients, bool accepted)
     close(listener);
 }
 
-/* A server serves one connection and ends, or stays; can the next one bind? */
-static void restart(const char *what, bool first, bool next, bool stays)
-{
-    int client, listener = local_listener(1, first, &address);
-    if (try_to_connect(&client) != CONNECTED)
-        errx(1, "cannot connect to 127.0.0.1:%d", ntohs(address.sin_port));
-    close(accept(listener, NULL, NULL)); /* closed first: TIME_WAIT is here */
-    close(client);
-    if (!stays)
-        close(listener);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ next }, sizeof(int));
-    bool ok = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    printf("  %-37s%s\n", what, ok ? "ok" : strerror(errno));
-    close(fd);
-    if (stays)
-        close(listener);
-}
-
 /* On Linux, the TCP_INFO of a listener contains its backlog. */
 static void print_limit(int backlog)
 {
 #ifdef __linux__
     struct tcp_info info;
     socklen_t length = sizeof info;
-    int listener = local_listener(backlog, true, &address);
+    int listener = listen_here(backlog);
     check(getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length),
           "TCP_INFO");
     printf("  listen(%d): the kernel makes it %u\n", backlog,
@@ -113,10 +89,4 @@ int main(int argc, char **argv)
     connect_clients(1, WAITING, false);
     connect_clients(5, WAITING, false);
     print_limit(100000);
-    puts("a port with a connection in TIME_WAIT: can the next server bind?");
-    restart("SO_REUSEADDR set by neither of them:", false, false, false);
-    restart("... by the next one only:", false, true, false);
-    restart("... by the first one only:", true, false, false);
-    restart("... by both:", true, true, false);
-    restart("... by both, but the first listens:", true, true, true);
 }

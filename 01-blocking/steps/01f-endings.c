@@ -16,12 +16,10 @@
  *     kill -9                       5 bytes     0, the end  0, the end
  *     ...
  */
-#include <sys/wait.h>
 #include "step.h"
 
 enum ending { CLOSE, KILL, LINGER, SHUTDOWN };
 
-static struct sockaddr_in address; /* of the listener */
 static int listener;
 
 /* The child. Returns its exit status: how many bytes of the server's answer it
@@ -29,19 +27,19 @@ static int listener;
 static int run_client(enum ending ending, bool unread)
 {
     char bytes[100];
-    int fd = local_connect(&address);
+    int fd = connect_here(listener);
     check(send(fd, "hello", 5, 0), "send");
     check(recv(fd, bytes, sizeof bytes, unread ? MSG_PEEK : 0), "recv");
     if (ending == KILL)
         kill(getpid(), SIGKILL);
-    if (ending == LINGER)
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
-                   sizeof(struct linger));
     if (ending == SHUTDOWN) {
         shutdown(fd, SHUT_WR);
         return (int)recv(fd, bytes, sizeof bytes, MSG_WAITALL);
     }
-    close(fd);
+    if (ending == LINGER)
+        close_with_reset(fd);
+    else
+        close(fd);
     return 0;
 }
 
@@ -81,7 +79,7 @@ static void serve(const char *what, enum ending ending, bool unread)
 int main(int argc, char **argv)
 {
     begin_step(argc, argv, "", "(no options)");
-    listener = local_listener(1, false, &address);
+    listener = listen_here(1);
 
     puts("the client                    recv        recv        recv");
     serve("close", CLOSE, false);
@@ -91,7 +89,7 @@ int main(int argc, char **argv)
     serve("close by SO_LINGER, 0 s", LINGER, false);
     serve("shutdown: sends no more", SHUTDOWN, false);
 
-    int client = local_connect(&address);
+    int client = connect_here(listener);
     int fd = accept(listener, NULL, NULL);
     check(send(client, "", 0, 0), "send");
     recv_three_times("sends 0 bytes, and stays", fd, MSG_DONTWAIT);

@@ -3,26 +3,22 @@
  *
  *     make 01g    or:  01-blocking/steps/01g-address-space
  *
- * Memory: a child reads at an address, and SIGSEGV ends it if the process may
- * not read there; or write() lets the kernel read there, and the kernel checks
- * first: write() fails with EFAULT. Look at 0xC0000000: kernel space in the
- * notes, but only on 32-bit x86; here it belongs to the process.
+ * Memory: a child reads at an address; SIGSEGV ends it where it may not read.
+ * Or the kernel reads there for write(), and write() fails with EFAULT. Look
+ * at 0xC0000000: kernel space in the notes, but only on 32-bit x86.
  * Fds: an fd is an index into the process's table of open files. Look at each
  * new one: the kernel takes the lowest free number.
  * The notes: 用户空间与内核空间; 文件描述符.
  *
  *     address              what is there         read     write()
- *     0x0                  nothing               SIGSEGV  EFAULT
  *     0xc0000000           a page of ours        ok       1 byte
  *     ...
- *     socket(), pipe(), open(): fds 3, 4 and 5, 6
  *     close(3), open():         fd 3
  *     ...
  */
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include "step.h"
 
 enum { PAGE = 64 * 1024 /* bytes: one page or several, on any machine */ };
@@ -32,12 +28,11 @@ enum { PAGE = 64 * 1024 /* bytes: one page or several, on any machine */ };
 static void try_address(int pipe_fd, uintptr_t address, const char *what)
 {
     int status;
-    pid_t child = check(fork(), "fork");
-    if (child == 0) {
+    if (check(fork(), "fork") == 0) {
         (void)*(const volatile char *)address;
         _exit(0);
     }
-    check(waitpid(child, &status, 0), "waitpid");
+    check(wait(&status), "wait");
     int n = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     printf("0x%-18jx %-21s %-8s ", (uintmax_t)address, what,
            n == 0 ? "ok" : n == SIGSEGV ? "SIGSEGV" : strsignal(n));
@@ -45,30 +40,24 @@ static void try_address(int pipe_fd, uintptr_t address, const char *what)
          errno == EFAULT ? "EFAULT" : strerror(errno));
 }
 
-/* Map a page at this very address. Returns whether it is there. */
+/* Map a page. Is it at this very address? (Elsewhere it does no harm.) */
 static bool map_page(uintptr_t address)
 {
-    void *page = mmap((void *)address, PAGE, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (page != MAP_FAILED && page != (void *)address)
-        munmap(page, PAGE);
-    return page == (void *)address;
+    return mmap((void *)address, PAGE, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == (void *)address;
 }
 
 static void show_memory(void)
 {
     const int bits = sizeof(void *) * 8;
-    char variable = 'x';
     int fds[2], top = bits;
     check(pipe(fds), "pipe");
     puts("address              what is there         read     write()");
     try_address(fds[1], 0, "nothing");
     if (map_page(0xC0000000))
         try_address(fds[1], 0xC0000000, "a page of ours");
-    try_address(fds[1], (uintptr_t)&variable, "a variable of ours");
-    try_address(fds[1],
-                (uintptr_t)(bits == 64 ? 0xffff800000000000 : 0xfffff000),
-                "the kernel's half");
+    try_address(fds[1], (uintptr_t)fds, "a variable of ours");
+    try_address(fds[1], UINTPTR_MAX << (bits - 17), "the kernel's half");
     close(fds[0]), close(fds[1]);
     while (top > 20 && !map_page((uintptr_t)3 << (top - 2)))
         top--;
@@ -88,12 +77,11 @@ static void show_fds(void)
     unlink(path);
     printf("close(%d), open():         fd %d\n", fd, again);
     close(0);
-    fd = check(socket(AF_INET, SOCK_STREAM, 0), "socket");
-    printf("close(0), socket():       fd %d\n", fd);
+    printf("close(0), socket():       fd %d\n",
+           check(socket(AF_INET, SOCK_STREAM, 0), "socket"));
     check(write(file, "hello", 5), "write");
-    int copy = check(dup(file), "dup");
     printf("write() to %d, 5 bytes:    its dup() is at %d, another open() at "
-           "%d\n", file, (int)lseek(copy, 0, SEEK_CUR),
+           "%d\n", file, (int)lseek(dup(file), 0, SEEK_CUR),
            (int)lseek(again, 0, SEEK_CUR));
     if (check(fork(), "fork") == 0)
         _exit(close(file));

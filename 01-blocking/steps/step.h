@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -182,50 +183,57 @@ static inline void upper(char *bytes, size_t length)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* --------------------------------------------- connections inside a step
+/* --------------------------------------- a TCP connection in one process
 
-   For a step that is the client as well as the server. */
+   If a call in these functions fails, it ends the step, exit status 1. */
 
-/* Listen on any free port of 127.0.0.1, which becomes *ADDRESS. BACKLOG is for
-   listen(2); REUSE sets SO_REUSEADDR. No log line. */
-static inline int local_listener(int backlog, bool reuse,
-                                 struct sockaddr_in *address)
+/* Listen on a free port of 127.0.0.1, for a client in this process. BACKLOG is
+   for listen(2). */
+static inline int listen_here(int backlog)
 {
-    socklen_t size = sizeof *address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    *address = (struct sockaddr_in){
+    struct sockaddr_in address = {
         .sin_family = AF_INET,
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ reuse },
-               sizeof(int));
-    if (bind(listener, (struct sockaddr *)address, size) < 0 ||
-        listen(listener, backlog) < 0 ||
-        getsockname(listener, (struct sockaddr *)address, &size) < 0)
-        err(1, "bind and listen");
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (listener < 0 ||
+        bind(listener, (struct sockaddr *)&address, sizeof address) < 0 ||
+        listen(listener, backlog) < 0)
+        err(1, "socket, bind, listen");
     return listener;
 }
 
-/* Connect to that address; block until the connection is there. */
-static inline int local_connect(const struct sockaddr_in *address)
+/* Connect to this listener. Returns the client's socket. The kernel completes
+   the connection by itself, before accept(). */
+static inline int connect_here(int listener)
 {
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0 ||
-        connect(fd, (const struct sockaddr *)address, sizeof *address) < 0)
+        getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+        connect(fd, (struct sockaddr *)&address, size) < 0)
         err(1, "connect");
     return fd;
 }
 
-/* Like socketpair(2), but over TCP: ENDS[0] is the end that has connected. */
-static inline void tcp_pair(int ends[2])
+/* Open a TCP connection and store its two ends. */
+static inline void connect_pair(int *ours, int *peer)
 {
-    struct sockaddr_in address;
-    int listener = local_listener(1, false, &address);
-    ends[0] = local_connect(&address);
-    ends[1] = accept(listener, NULL, NULL);
-    if (ends[1] < 0)
+    int listener = listen_here(1);
+    *peer = connect_here(listener);
+    *ours = accept(listener, NULL, NULL);
+    if (*ours < 0)
         err(1, "accept");
     close(listener);
+}
+
+/* Close a socket and send its peer a reset, RST (SO_LINGER in socket(7)). */
+static inline void close_with_reset(int fd)
+{
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+               sizeof(struct linger));
+    close(fd);
 }
 
 /* ---------------------------------------------------- the late message

@@ -115,17 +115,16 @@ int main(int argc, char **argv)
 {
     begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
     sigaction(SIGALRM, &(struct sigaction){ .sa_handler = on_alarm }, NULL);
-    struct sockaddr_in address;
-    int listener = local_listener(5, false, &address);
+    int listener = listen_here(5);
     try_listener(listener);
 
-    int peer = local_connect(&address);
+    int peer = connect_here(listener);
     wait_readable(listener);
     int fd = (int)PRINT("accept, a client", accept(listener, NULL, NULL));
     try_recv(fd, peer);
     try_send(fd, peer);
 
-    shutdown(local_connect(&address), SHUT_WR);
+    shutdown(connect_here(listener), SHUT_WR);
     wait_readable(listener);
     fd = accept(listener, NULL, NULL);
     fcntl(fd, F_SETFL, O_NONBLOCK);

@@ -178,8 +178,8 @@ static inline int listen_on(int port)
 
 /* Accept one client; its socket does not block. Returns its fd, or -1 if the
    client has left already, or accept() failed, or the fd is not below LIMIT
-   (then it is closed). After an error the function sleeps 10 ms, or the step
-   would spin. */
+   (then it is closed). After an error that does not set out_of_fds, the
+   function sleeps 10 ms, or the step would spin. */
 static inline int accept_fd(int listener, int limit)
 {
     int fd = accept(listener, NULL, NULL);
@@ -189,7 +189,8 @@ static inline int accept_fd(int listener, int limit)
     if (fd < 0) {
         out_of_fds = errno == EMFILE && clients_open > 0;
         LOG("accept: %s", strerror(errno));
-        sleep_ms(10);
+        if (!out_of_fds)
+            sleep_ms(10);
         return -1;
     }
     LOG("fd %d: accept", fd);
@@ -226,36 +227,36 @@ static inline void upper(char *bytes, size_t length)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* --------------------------------------------- connections inside a step
+/* --------------------------------------- a TCP connection in one process
 
-   For a step that is the client as well as the server. */
+   If a call in these functions fails, it ends the step, exit status 1. */
 
-/* Listen on any free port of 127.0.0.1, which becomes *ADDRESS. BACKLOG is for
-   listen(2); REUSE sets SO_REUSEADDR. No log line. */
-static inline int local_listener(int backlog, bool reuse,
-                                 struct sockaddr_in *address)
+/* Listen on a free port of 127.0.0.1, for a client in this process. BACKLOG is
+   for listen(2). */
+static inline int listen_here(int backlog)
 {
-    socklen_t size = sizeof *address;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    *address = (struct sockaddr_in){
+    struct sockaddr_in address = {
         .sin_family = AF_INET,
         .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
     };
-    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){ reuse },
-               sizeof(int));
-    if (bind(listener, (struct sockaddr *)address, size) < 0 ||
-        listen(listener, backlog) < 0 ||
-        getsockname(listener, (struct sockaddr *)address, &size) < 0)
-        err(1, "bind and listen");
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    if (listener < 0 ||
+        bind(listener, (struct sockaddr *)&address, sizeof address) < 0 ||
+        listen(listener, backlog) < 0)
+        err(1, "socket, bind, listen");
     return listener;
 }
 
-/* Connect to that address; block until the connection is there. */
-static inline int local_connect(const struct sockaddr_in *address)
+/* Connect to this listener. Returns the client's socket. The kernel completes
+   the connection by itself, before accept(). */
+static inline int connect_here(int listener)
 {
+    struct sockaddr_in address;
+    socklen_t size = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (fd < 0 ||
-        connect(fd, (const struct sockaddr *)address, sizeof *address) < 0)
+        getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+        connect(fd, (struct sockaddr *)&address, size) < 0)
         err(1, "connect");
     return fd;
 }

@@ -1,15 +1,14 @@
 /*
  * 03a-call: what select() gets, and what it returns.
  *
- *     make 03a    or: 03-select/steps/03a-call [-s SECONDS (0.2)]
+ *     make 03a    or: 03-select/steps/03a-call
  *
- * SECONDS is how long one second of the notes lasts. A list is an fd_set: list
- * 1 is for reading, 2 for writing, 3 for exceptional conditions. Look at the
- * line about the full send buffer: list 2 is about room in it, and nothing
- * else. And look at what an urgent byte and a reset do to list 3.
+ * A list is an fd_set: list 1 is for reading, 2 for writing, 3 for exceptional
+ * conditions. Look at the line about the full send buffer: list 2 is about
+ * room in it, and nothing else. And look at what an urgent byte and a reset do
+ * to list 3. (For the timeout see 03n-timeout.)
  * The notes: select 方法; 扩展说明.
  *
- *       {100}, a byte comes after 2      1  after 2.0 s, 98.0 s left in it
  *       its socket, nothing has come     1  -         writable  -
  *       ... a byte has come              2  readable  writable  -
  *       FD_SETSIZE: 1024 (65536 was asked for, by a #define)
@@ -18,49 +17,6 @@
 #define FD_SETSIZE ASKED_FOR /* before the headers: the notes' way */
 #include "step.h"
 #include <sys/select.h>
-
-/* Start a child process that writes a byte into a pipe after 2 seconds. */
-static void write_later(int fd)
-{
-    if (check(fork(), "fork") > 0)
-        return;
-    nap(2);
-    _exit(write(fd, "x", 1) != 1);
-}
-
-/* Wait for a byte from a pipe; it comes after 2 seconds, or never. */
-static void wait_for_byte(bool comes, const char *what,
-                          struct timeval *timeout)
-{
-    int ends[2];
-    check(pipe(ends), "pipe");
-    if (comes)
-        write_later(ends[1]);
-    fd_set set;
-    FD_ZERO(&set);
-    FD_SET(ends[0], &set);
-    double start = now();
-    int n = select(ends[0] + 1, &set, NULL, NULL, timeout);
-    printf("  %-33s%2d  after %.1f s", what, n, now() - start);
-    if (timeout != NULL)
-        printf(", %.1f s left in it", ((double)timeout->tv_sec +
-               (double)timeout->tv_usec / 1e6) / step.second);
-    puts("");
-}
-
-static void show_timeouts(void)
-{
-    long us = (long)(step.second * 1e6);
-    struct timeval one = { us / 1000000, us % 1000000 };
-    struct timeval hundred = { 100 * us / 1000000, 100 * us % 1000000 };
-    printf("The timeout, in {seconds}; each of them lasts %g s here\n",
-           step.second);
-    wait_for_byte(false, "{0}, nothing comes", &(struct timeval){ 0 });
-    wait_for_byte(false, "{1}, nothing comes", &one);
-    wait_for_byte(false, "the same {1} once more", &one);
-    wait_for_byte(true, "{100}, a byte comes after 2", &hundred);
-    wait_for_byte(true, "NULL, a byte comes after 2", NULL);
-}
 
 /* Put FD into all three sets, and do not wait. Print what select() returns,
    which is a number of bits, and which bits are still set. */
@@ -99,8 +55,8 @@ static void look_at_full_buffer(int fd, int peer)
 static void show_lists(void)
 {
     char byte;
-    int listener = listen_here();
-    puts("\nOne fd in all three lists: what select() returns, and leaves");
+    int listener = listen_here(1);
+    puts("One fd in all three lists: what select() returns, and leaves");
     look("a listener, no client has come", listener, listener + 1);
     int peer = connect_here(listener);
     look("... a client has come", listener, listener + 1);
@@ -132,8 +88,7 @@ static void show_lists(void)
 
 int main(int argc, char **argv)
 {
-    begin_step(argc, argv, "s:", "[-s SECONDS (0.2)]");
-    show_timeouts();
+    begin_step(argc, argv, "", "(no options)");
     show_lists();
     puts("\nHow many");
     printf("  FD_SETSIZE: %d (%d was asked for, by a #define)\n", FD_SETSIZE,

@@ -5,10 +5,10 @@
  *     03-select/steps/03b-hello [-p PORT (9999)]  or run it by itself
  *
  * Look at main(): the listener is readable when a client has come. (The client
- * may leave before accept(): so the listener is non-blocking. The first
- * argument of select() is the highest fd + 1; FD_SETSIZE is high enough for
- * all.) This server does not read what a client sends, and it keeps one client
- * only. 03c-receive keeps all and reads.
+ * may leave before accept(): so begin_server() makes the listener
+ * non-blocking. The first argument of select() is the highest fd + 1;
+ * FD_SETSIZE is high enough for all.) This server does not read what a client
+ * sends, and it keeps one client only. 03c-receive keeps all and reads.
  * The notes: (1)监听客户端连接. The notes' timeout of 5 s wakes the server for
  * nothing.
  *
@@ -41,19 +41,14 @@ static void on_accept(int listener)
 
 int main(int argc, char **argv)
 {
-    step.port = 9999;
-    begin_step(argc, argv, "p:", "[-p PORT (9999; 0: any free)]");
-    int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
+    int listener = begin_server(argc, argv, 9999);
     FD_SET(listener, &inputs);
 
     for (;;) {
         fd_set readable = inputs; /* a copy: select() overwrites it */
         int n = select(FD_SETSIZE, &readable, NULL, NULL, NULL);
-        if (n < 0 && errno == EINTR)
-            continue; /* a signal: the sets still have all fds */
-        if (n < 0)
-            err(1, "select");
+        if (interrupted(n, "select"))
+            continue; /* the sets still have all fds */
         LOG("select: %d ready", n);
         if (FD_ISSET(listener, &readable))
             on_accept(listener);

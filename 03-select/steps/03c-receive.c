@@ -45,21 +45,16 @@ static void read_client(int fd)
 {
     char bytes[1024];
     ssize_t n = recv(fd, bytes, sizeof bytes, 0);
-    if (n < 0 && not_now())
-        return;
-    if (n <= 0) {
+    if (n == 0 || (n < 0 && !not_now()))
         close_client(fd, n == 0 ? "end of file" : strerror(errno));
+    if (n <= 0)
         return;
-    }
     LOG("fd %d: recv: %zd bytes", fd, n);
 }
 
 int main(int argc, char **argv)
 {
-    step.port = 9999;
-    begin_step(argc, argv, "p:", "[-p PORT (9999; 0: any free)]");
-    int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
+    int listener = begin_server(argc, argv, 9999);
     FD_SET(listener, &inputs);
 
     for (;;) {
@@ -67,16 +62,13 @@ int main(int argc, char **argv)
         if (out_of_fds)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, NULL, NULL, NULL);
-        if (n < 0 && errno == EINTR)
-            continue; /* a signal: the sets still have all fds */
-        if (n < 0)
-            err(1, "select");
+        if (interrupted(n, "select"))
+            continue; /* the sets still have all fds */
         LOG("select: %d ready", n);
-        for (int fd = listener; fd < FD_SETSIZE; fd++) {
-            if (fd == listener && FD_ISSET(fd, &readable))
-                on_accept(listener);
-            else if (FD_ISSET(fd, &readable))
+        if (FD_ISSET(listener, &readable))
+            on_accept(listener);
+        for (int fd = listener + 1; fd < FD_SETSIZE; fd++)
+            if (FD_ISSET(fd, &readable))
                 read_client(fd);
-        }
     }
 }

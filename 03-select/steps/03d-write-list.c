@@ -10,7 +10,6 @@
  * answer is always the same; 03e-messages sends back what the client sent.
  * The notes: (3)读写分离.
  *
- *     select: 1 ready
  *     fd 4: recv: 12 bytes
  *     select: 1 ready
  *     fd 4: send: 8 bytes
@@ -44,12 +43,10 @@ static void read_client(int fd)
 {
     char bytes[1024];
     ssize_t n = recv(fd, bytes, sizeof bytes, 0);
-    if (n < 0 && not_now())
-        return;
-    if (n <= 0) {
+    if (n == 0 || (n < 0 && !not_now()))
         close_client(fd, n == 0 ? "end of file" : strerror(errno));
+    if (n <= 0)
         return;
-    }
     LOG("fd %d: recv: %zd bytes", fd, n);
     FD_CLR(fd, &inputs); /* no more reads before the answer */
     FD_SET(fd, &outputs);
@@ -59,12 +56,10 @@ static void read_client(int fd)
 static void answer(int fd)
 {
     ssize_t n = send(fd, "response", 8, 0);
-    if (n < 0 && not_now())
-        return;
-    if (n < 0) {
+    if (n < 0 && !not_now())
         close_client(fd, strerror(errno));
+    if (n < 0)
         return;
-    }
     LOG("fd %d: send: %zd bytes", fd, n);
     FD_CLR(fd, &outputs);
     FD_SET(fd, &inputs);
@@ -72,10 +67,7 @@ static void answer(int fd)
 
 int main(int argc, char **argv)
 {
-    step.port = 9999;
-    begin_step(argc, argv, "p:", "[-p PORT (9999; 0: any free)]");
-    int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
+    int listener = begin_server(argc, argv, 9999);
     FD_SET(listener, &inputs);
 
     for (;;) {
@@ -83,18 +75,15 @@ int main(int argc, char **argv)
         if (out_of_fds)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, &writable, NULL, NULL);
-        if (n < 0 && errno == EINTR)
-            continue; /* a signal: the sets still have all fds */
-        if (n < 0)
-            err(1, "select");
+        if (interrupted(n, "select"))
+            continue; /* the sets still have all fds */
         LOG("select: %d ready", n);
-        for (int fd = listener; fd < FD_SETSIZE; fd++) {
-            if (fd == listener && FD_ISSET(fd, &readable))
-                on_accept(listener);
-            else if (FD_ISSET(fd, &readable))
+        if (FD_ISSET(listener, &readable))
+            on_accept(listener);
+        for (int fd = listener + 1; fd < FD_SETSIZE; fd++)
+            if (FD_ISSET(fd, &readable))
                 read_client(fd);
             else if (FD_ISSET(fd, &writable))
                 answer(fd);
-        }
     }
 }

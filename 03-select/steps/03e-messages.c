@@ -9,7 +9,6 @@
  * notes keep a list, and their pop() takes the message that came last.)
  * The notes: (4)读写分离之服务端根据客户端的输入返回对应的信息.
  *
- *     select: 1 ready
  *     fd 4: recv: 4 bytes
  *     select: 1 ready
  *     fd 4: send: 12 bytes
@@ -17,14 +16,10 @@
 #include "step.h"
 #include <sys/select.h>
 
-enum { MESSAGE_SIZE = 1024 }; /* bytes: one recv() returns no more */
-
-struct message {
+static struct message {
     size_t length;
-    char bytes[MESSAGE_SIZE + 8]; /* 8: "response" */
-};
-
-static struct message messages[FD_SETSIZE]; /* by fd: what is to be sent */
+    char bytes[1024 + 8]; /* what one recv() has returned, and "response" */
+} messages[FD_SETSIZE]; /* by fd: what is to be sent */
 static fd_set inputs;  /* the notes' list: the fds to read from */
 static fd_set outputs; /* ... and the clients to answer */
 
@@ -50,13 +45,11 @@ static void close_client(int fd, const char *why)
 static void read_client(int fd)
 {
     struct message *m = &messages[fd];
-    ssize_t n = recv(fd, m->bytes, MESSAGE_SIZE, 0);
-    if (n < 0 && not_now())
-        return;
-    if (n <= 0) {
+    ssize_t n = recv(fd, m->bytes, sizeof m->bytes - 8, 0);
+    if (n == 0 || (n < 0 && !not_now()))
         close_client(fd, n == 0 ? "end of file" : strerror(errno));
+    if (n <= 0)
         return;
-    }
     LOG("fd %d: recv: %zd bytes", fd, n);
     memcpy(m->bytes + n, "response", 8);
     m->length = (size_t)n + 8;
@@ -69,12 +62,10 @@ static void answer(int fd)
 {
     struct message *m = &messages[fd];
     ssize_t n = send(fd, m->bytes, m->length, 0);
-    if (n < 0 && not_now())
-        return;
-    if (n < 0) {
+    if (n < 0 && !not_now())
         close_client(fd, strerror(errno));
+    if (n < 0)
         return;
-    }
     LOG("fd %d: send: %zd bytes", fd, n);
     m->length -= (size_t)n;
     memmove(m->bytes, m->bytes + n, m->length);
@@ -86,10 +77,7 @@ static void answer(int fd)
 
 int main(int argc, char **argv)
 {
-    step.port = 9999;
-    begin_step(argc, argv, "p:", "[-p PORT (9999; 0: any free)]");
-    int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
+    int listener = begin_server(argc, argv, 9999);
     FD_SET(listener, &inputs);
 
     for (;;) {
@@ -97,18 +85,15 @@ int main(int argc, char **argv)
         if (out_of_fds)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, &writable, NULL, NULL);
-        if (n < 0 && errno == EINTR)
-            continue; /* a signal: the sets still have all fds */
-        if (n < 0)
-            err(1, "select");
+        if (interrupted(n, "select"))
+            continue; /* the sets still have all fds */
         LOG("select: %d ready", n);
-        for (int fd = listener; fd < FD_SETSIZE; fd++) {
-            if (fd == listener && FD_ISSET(fd, &readable))
-                on_accept(listener);
-            else if (FD_ISSET(fd, &readable))
+        if (FD_ISSET(listener, &readable))
+            on_accept(listener);
+        for (int fd = listener + 1; fd < FD_SETSIZE; fd++)
+            if (FD_ISSET(fd, &readable))
                 read_client(fd);
             else if (FD_ISSET(fd, &writable))
                 answer(fd);
-        }
     }
 }

@@ -42,10 +42,7 @@ static void read_client(int fd)
 
 int main(int argc, char **argv)
 {
-    step.port = 9000;
-    begin_step(argc, argv, "p:", "[-p PORT (9000; 0: any free)]");
-    int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
+    int listener = begin_server(argc, argv, 9000);
     FD_SET(listener, &inputs);
 
     for (;;) {
@@ -53,15 +50,12 @@ int main(int argc, char **argv)
         if (out_of_fds)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, NULL, NULL, NULL);
-        if (n < 0 && errno == EINTR)
-            continue; /* a signal: the sets still have all fds */
-        if (n < 0)
-            err(1, "select");
-        for (int fd = listener; fd < FD_SETSIZE; fd++) {
-            if (fd == listener && FD_ISSET(fd, &readable))
-                on_accept(listener);
-            else if (FD_ISSET(fd, &readable))
+        if (interrupted(n, "select"))
+            continue; /* the sets still have all fds */
+        if (FD_ISSET(listener, &readable))
+            on_accept(listener);
+        for (int fd = listener + 1; fd < FD_SETSIZE; fd++)
+            if (FD_ISSET(fd, &readable))
                 read_client(fd);
-        }
     }
 }

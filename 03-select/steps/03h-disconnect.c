@@ -19,13 +19,11 @@
 
 enum { QUEUE_SIZE = 64 * 1024 }; /* bytes that may wait for one client */
 
-struct queue {
+static struct queue {
     bool ended; /* the client sends no more: close when the queue is empty */
     size_t length;
     char bytes[QUEUE_SIZE];
-};
-
-static struct queue queues[FD_SETSIZE]; /* by fd */
+} queues[FD_SETSIZE]; /* by fd */
 static fd_set inputs;  /* the notes' list: the fds to read from */
 static fd_set outputs; /* ... and the clients to answer */
 
@@ -33,9 +31,8 @@ static fd_set outputs; /* ... and the clients to answer */
 static void on_accept(int listener)
 {
     int fd = accept_fd(listener, FD_SETSIZE);
-    if (fd < 0)
-        return;
-    FD_SET(fd, &inputs);
+    if (fd >= 0)
+        FD_SET(fd, &inputs);
 }
 
 static void close_client(int fd, const char *why)
@@ -91,10 +88,7 @@ static void answer(int fd)
 
 int main(int argc, char **argv)
 {
-    step.port = 9000;
-    begin_step(argc, argv, "p:", "[-p PORT (9000; 0: any free)]");
-    int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
+    int listener = begin_server(argc, argv, 9000);
     FD_SET(listener, &inputs);
 
     for (;;) {
@@ -102,14 +96,12 @@ int main(int argc, char **argv)
         if (out_of_fds)
             FD_CLR(listener, &readable);
         int n = select(FD_SETSIZE, &readable, &writable, NULL, NULL);
-        if (n < 0 && errno == EINTR)
-            continue; /* a signal: the sets still have all fds */
-        if (n < 0)
-            err(1, "select");
-        for (int fd = listener; fd < FD_SETSIZE; fd++) {
-            if (fd == listener && FD_ISSET(fd, &readable))
-                on_accept(listener);
-            else if (FD_ISSET(fd, &readable))
+        if (interrupted(n, "select"))
+            continue; /* the sets still have all fds */
+        if (FD_ISSET(listener, &readable))
+            on_accept(listener);
+        for (int fd = listener + 1; fd < FD_SETSIZE; fd++) {
+            if (FD_ISSET(fd, &readable))
                 read_client(fd);
             if (FD_ISSET(fd, &writable) && FD_ISSET(fd, &outputs))
                 answer(fd);

@@ -5,9 +5,7 @@
  * A step includes this file and system headers, nothing else (03k includes
  * http.h, too). A step that is a server begins with
  *
- *     step.port = 9999;
- *     begin_step(argc, argv, "p:", "[-p PORT (9999; 0: any free)]");
- *     int listener = listen_on(step.port);
+ *     int listener = begin_server(argc, argv, 9999);
  *
  * A function that has the name of one in server.c does the same as that one.
  */
@@ -115,6 +113,15 @@ static inline int check(long result, const char *call)
     return (int)result;
 }
 
+/* Has a signal interrupted the system call that returned RESULT (EINTR)? Any
+   other error ends the step, exit status 1: CALL stands in the message. */
+static inline bool interrupted(long result, const char *call)
+{
+    if (result < 0 && errno != EINTR)
+        err(1, "%s", call);
+    return result < 0;
+}
+
 /* -------------------------------------------------------------- clocks */
 
 /* usleep() is not in POSIX any more. */
@@ -179,10 +186,24 @@ static inline int listen_on(int port)
     return listener;
 }
 
+/* begin_step() and listen_on(), for a server whose only option is -p. PORT is
+   its default. The listener does not block: a client may leave before
+   accept(). */
+static inline int begin_server(int argc, char **argv, int port)
+{
+    char text[80];
+    snprintf(text, sizeof text, "[-p PORT (%d; 0: any free)]", port);
+    step.port = port;
+    begin_step(argc, argv, "p:", text);
+    int listener = listen_on(step.port);
+    fcntl(listener, F_SETFL, O_NONBLOCK);
+    return listener;
+}
+
 /* Accept one client; its socket does not block. Returns its fd, or -1 if the
    client has left already, or accept() failed, or the fd is not below LIMIT
-   (then it is closed). After an error the function sleeps 10 ms, or the step
-   would spin. */
+   (then it is closed). After an error that does not set out_of_fds, the
+   function sleeps 10 ms, or the step would spin. */
 static inline int accept_fd(int listener, int limit)
 {
     int fd = accept(listener, NULL, NULL);
@@ -192,7 +213,8 @@ static inline int accept_fd(int listener, int limit)
     if (fd < 0) {
         out_of_fds = errno == EMFILE && clients_open > 0;
         LOG("accept: %s", strerror(errno));
-        sleep_ms(10);
+        if (!out_of_fds)
+            sleep_ms(10);
         return -1;
     }
     LOG("fd %d: accept", fd);
@@ -245,8 +267,9 @@ static inline const char *printable(char *bytes, size_t length)
 
    If a call in these functions fails, it ends the step, exit status 1. */
 
-/* Listen on a free port of 127.0.0.1, for a client in this process. */
-static inline int listen_here(void)
+/* Listen on a free port of 127.0.0.1, for a client in this process. BACKLOG is
+   for listen(2). */
+static inline int listen_here(int backlog)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
@@ -255,7 +278,7 @@ static inline int listen_here(void)
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     if (listener < 0 ||
         bind(listener, (struct sockaddr *)&address, sizeof address) < 0 ||
-        listen(listener, 1) < 0)
+        listen(listener, backlog) < 0)
         err(1, "socket, bind, listen");
     return listener;
 }
@@ -277,7 +300,7 @@ static inline int connect_here(int listener)
 /* Open a TCP connection and store its two ends. */
 static inline void connect_pair(int *ours, int *peer)
 {
-    int listener = listen_here();
+    int listener = listen_here(1);
     *peer = connect_here(listener);
     *ours = accept(listener, NULL, NULL);
     if (*ours < 0)

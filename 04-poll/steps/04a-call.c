@@ -104,7 +104,7 @@ static void poll_sockets(void)
 {
     char byte;
     poll_fd("a socket, not connected", socket(AF_INET, SOCK_STREAM, 0));
-    int listener = listen_here();
+    int listener = listen_here(1);
     poll_fd("a listener, no client has come", listener);
     int peer = connect_here(listener);
     poll_fd("... a client has come", listener);

@@ -13,7 +13,6 @@
  *     ...
  */
 #include "step.h"
-#include <errno.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -65,9 +64,7 @@ static void poll_all(void)
    POSIX forbids this, and only Linux takes it. */
 static void select_two_sets(void)
 {
-    fd_set sets[2];
-    FD_ZERO(&sets[0]);
-    FD_ZERO(&sets[1]);
+    static fd_set sets[2]; /* all bits are 0 */
     for (int i = 0; i < FDS; i++)
         FD_SET(array[i].fd % FD_SETSIZE, &sets[array[i].fd / FD_SETSIZE]);
     int fd = array[FDS - 1].fd;

@@ -19,7 +19,6 @@
  *     ...
  */
 #include "step.h"
-#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>

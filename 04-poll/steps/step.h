@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -132,8 +133,9 @@ static inline void write_text(int fd, const char *bytes)
 
    If a call in these functions fails, it ends the step, exit status 1. */
 
-/* Listen on a free port of 127.0.0.1, for a client in this process. */
-static inline int listen_here(void)
+/* Listen on a free port of 127.0.0.1, for a client in this process. BACKLOG is
+   for listen(2). */
+static inline int listen_here(int backlog)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
@@ -142,7 +144,7 @@ static inline int listen_here(void)
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     if (listener < 0 ||
         bind(listener, (struct sockaddr *)&address, sizeof address) < 0 ||
-        listen(listener, 1) < 0)
+        listen(listener, backlog) < 0)
         err(1, "socket, bind, listen");
     return listener;
 }
@@ -164,7 +166,7 @@ static inline int connect_here(int listener)
 /* Open a TCP connection and store its two ends. */
 static inline void connect_pair(int *ours, int *peer)
 {
-    int listener = listen_here();
+    int listener = listen_here(1);
     *peer = connect_here(listener);
     *ours = accept(listener, NULL, NULL);
     if (*ours < 0)

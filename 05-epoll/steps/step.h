@@ -171,12 +171,51 @@ static inline int open_epoll_for(int fd, uint32_t events)
     return epoll_fd;
 }
 
+/* Does this epoll report an event? Do not wait for one. */
+static inline bool is_ready(int epoll_fd)
+{
+    struct epoll_event event;
+    return check(epoll_wait(epoll_fd, &event, 1, 0), "epoll_wait") > 0;
+}
+
+/* Open a pipe; neither end blocks. */
+static inline void open_pipe(int *in, int *out)
+{
+    int ends[2];
+    check(pipe(ends), "pipe");
+    *in = ends[0];
+    *out = ends[1];
+    fcntl(*in, F_SETFL, O_NONBLOCK);
+    fcntl(*out, F_SETFL, O_NONBLOCK);
+}
+
+/* Write to such a pipe, or read from it, at most SIZE bytes (64 KiB is the
+   most). Returns false at EAGAIN. Another error ends the step. */
+static inline bool write_bytes(int out, size_t size)
+{
+    static const char bytes[64 * 1024];
+    ssize_t n = write(out, bytes, size);
+    if (n < 0 && errno != EAGAIN)
+        err(1, "write");
+    return n > 0;
+}
+
+static inline bool read_bytes(int in, size_t size)
+{
+    static char bytes[64 * 1024];
+    ssize_t n = read(in, bytes, size);
+    if (n < 0 && errno != EAGAIN)
+        err(1, "read");
+    return n > 0;
+}
+
 /* --------------------------------------- a TCP connection in one process
 
    If a call in these functions fails, it ends the step, exit status 1. */
 
-/* Listen on a free port of 127.0.0.1, for a client in this process. */
-static inline int listen_here(void)
+/* Listen on a free port of 127.0.0.1, for a client in this process. BACKLOG is
+   for listen(2). */
+static inline int listen_here(int backlog)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET,
@@ -185,7 +224,7 @@ static inline int listen_here(void)
     int listener = socket(AF_INET, SOCK_STREAM, 0);
     if (listener < 0 ||
         bind(listener, (struct sockaddr *)&address, sizeof address) < 0 ||
-        listen(listener, 1) < 0)
+        listen(listener, backlog) < 0)
         err(1, "socket, bind, listen");
     return listener;
 }
@@ -207,7 +246,7 @@ static inline int connect_here(int listener)
 /* Open a TCP connection and store its two ends. */
 static inline void connect_pair(int *ours, int *peer)
 {
-    int listener = listen_here();
+    int listener = listen_here(1);
     *peer = connect_here(listener);
     *ours = accept(listener, NULL, NULL);
     if (*ours < 0)
@@ -255,8 +294,8 @@ static inline int listen_on(int port)
 
 /* Accept one client; its socket does not block. Returns its fd, or -1 if the
    client has left already, or accept() failed, or the fd is not below LIMIT
-   (then it is closed). After an error the function sleeps 10 ms, or the step
-   would spin. */
+   (then it is closed). After an error that does not set out_of_fds, the
+   function sleeps 10 ms, or the step would spin. */
 static inline int accept_fd(int listener, int limit)
 {
     int fd = accept(listener, NULL, NULL);
@@ -266,7 +305,8 @@ static inline int accept_fd(int listener, int limit)
     if (fd < 0) {
         out_of_fds = errno == EMFILE && clients_open > 0;
         LOG("accept: %s", strerror(errno));
-        sleep_ms(10);
+        if (!out_of_fds)
+            sleep_ms(10);
         return -1;
     }
     LOG("fd %d: accept", fd);

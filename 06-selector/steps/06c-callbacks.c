@@ -18,14 +18,10 @@
  */
 #include "../selector.h"
 #include "step.h"
-#include <limits.h>
-
-enum { MESSAGE_SIZE = 2048 }; /* bytes: the most of one recv() */
 
 static struct selector *selector;
 
-static void on_readable(const struct selector_key *key, int ready);
-static void on_writable(const struct selector_key *key, int ready);
+static selector_callback on_readable, on_writable; /* see below */
 
 /* The listener is readable: a client has come. */
 static void on_accept(const struct selector_key *key, int ready)
@@ -47,15 +43,13 @@ static void close_client(const struct selector_key *key, const char *why)
 /* The client is readable: it has sent bytes, or it has closed. */
 static void on_readable(const struct selector_key *key, int ready)
 {
-    char message[MESSAGE_SIZE];
+    char message[2048];
     ssize_t n = recv(key->fd, message, sizeof message, 0);
     (void)ready;
-    if (n < 0 && not_now())
-        return;
-    if (n <= 0) {
+    if (n == 0 || (n < 0 && !not_now()))
         close_client(key, n == 0 ? "end of file" : strerror(errno));
+    if (n <= 0)
         return;
-    }
     LOG("fd %d: on_readable: %zd bytes", key->fd, n);
     selector_modify(selector, key->fd, SELECTOR_WRITE, on_writable, NULL);
 }
@@ -65,34 +59,25 @@ static void on_writable(const struct selector_key *key, int ready)
 {
     ssize_t n = send(key->fd, "ok", 2, 0);
     (void)ready;
-    if (n < 0 && not_now())
-        return;
-    if (n < 0) {
+    if (n < 0 && !not_now())
         close_client(key, strerror(errno));
+    if (n < 0)
         return;
-    }
     LOG("fd %d: on_writable: %zd bytes", key->fd, n);
     selector_modify(selector, key->fd, SELECTOR_READ, on_readable, NULL);
 }
 
 int main(int argc, char **argv)
 {
-    step.port = 8080;
-    begin_step(argc, argv, "p:", "[-p PORT (8080; 0: any free)]");
-    int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
-    selector = selector_open(NULL);
-    if (selector == NULL || selector_register(selector, listener,
-                                SELECTOR_READ, on_accept, NULL) < 0)
-        err(1, "selector");
+    int listener = begin_server(argc, argv, 8080);
+    selector = open_selector_for(listener, on_accept);
 
     for (;;) {
         struct selector_key key;
         int ready;
         selector_modify(selector, listener, out_of_fds ? 0 : SELECTOR_READ,
                         on_accept, NULL);
-        if (selector_select(selector, -1) < 0)
-            err(1, "selector_select");
+        check(selector_select(selector, -1), "selector_select");
         while ((ready = selector_next(selector, &key)) != 0)
             key.callback(&key, ready);
     }

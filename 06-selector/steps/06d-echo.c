@@ -4,12 +4,10 @@
  *     make 06d                                      watch it play a scene
  *     06-selector/steps/06d-echo [-p PORT (8080)]   or run it by itself
  *
- * Look at the end of on_readable(): the callback that reads also sends. Nearly
- * always the kernel has room, and the step needs no epoll_ctl(). If the kernel
- * has no room, the rest is pending: on_writable() sends it later, and until
- * then the step reads no more from this client. Python's server says
- * "conn.send(data) # Hope it won't block". One client that does not read ends
- * that server.
+ * Look at the end of on_readable(): it sends, too. Nearly always there is
+ * room, and the step needs no epoll_ctl(). If not, the rest is pending:
+ * on_writable() sends it later; until then the step does not read from this
+ * client. (One client that does not read ends Python's server.)
  * The notes: selectors, in 三. IO multiplexing.
  *
  *     fd 5: accept
@@ -18,19 +16,15 @@
  */
 #include "../selector.h"
 #include "step.h"
-#include <limits.h>
-
-enum { MESSAGE_SIZE = 1000 }; /* bytes: the most of one recv() */
 
 struct client { /* a client's key->data */
-    char pending[MESSAGE_SIZE]; /* the bytes that are still to be sent */
+    char pending[1000]; /* what one recv() returned, and is still to be sent */
     size_t pending_size;
 };
 
 static struct selector *selector;
 
-static void on_readable(const struct selector_key *key, int ready);
-static void on_writable(const struct selector_key *key, int ready);
+static selector_callback on_readable, on_writable; /* see below */
 
 /* The listener is readable: a client has come. */
 static void on_accept(const struct selector_key *key, int ready)
@@ -58,21 +52,18 @@ static void close_client(const struct selector_key *key, const char *why)
 static void on_readable(const struct selector_key *key, int ready)
 {
     struct client *client = key->data;
-    ssize_t n = recv(key->fd, client->pending, MESSAGE_SIZE, 0);
+    ssize_t n = recv(key->fd, client->pending, sizeof client->pending, 0);
     (void)ready;
-    if (n < 0 && not_now())
-        return;
-    if (n <= 0) {
+    if (n == 0 || (n < 0 && !not_now()))
         close_client(key, n == 0 ? "end of file" : strerror(errno));
+    if (n <= 0)
         return;
-    }
     LOG("fd %d: on_readable: %zd bytes", key->fd, n);
     client->pending_size = (size_t)n;
     on_writable(key, SELECTOR_WRITE); /* there is room, nearly always */
 }
 
-/* Send the pending bytes, as many as the kernel has room for. If some are
-   left, wait until the client is writable, and go on here. */
+/* Send the pending bytes. If the kernel has no room for all, go on later. */
 static void on_writable(const struct selector_key *key, int ready)
 {
     struct client *client = key->data;
@@ -93,22 +84,15 @@ static void on_writable(const struct selector_key *key, int ready)
 
 int main(int argc, char **argv)
 {
-    step.port = 8080;
-    begin_step(argc, argv, "p:", "[-p PORT (8080; 0: any free)]");
-    int listener = listen_on(step.port);
-    fcntl(listener, F_SETFL, O_NONBLOCK); /* accept() must not block */
-    selector = selector_open(NULL);
-    if (selector == NULL || selector_register(selector, listener,
-                                SELECTOR_READ, on_accept, NULL) < 0)
-        err(1, "selector");
+    int listener = begin_server(argc, argv, 8080);
+    selector = open_selector_for(listener, on_accept);
 
     for (;;) {
         struct selector_key key;
         int ready;
         selector_modify(selector, listener, out_of_fds ? 0 : SELECTOR_READ,
                         on_accept, NULL);
-        if (selector_select(selector, -1) < 0)
-            err(1, "selector_select");
+        check(selector_select(selector, -1), "selector_select");
         while ((ready = selector_next(selector, &key)) != 0)
             key.callback(&key, ready);
     }

@@ -4,19 +4,20 @@
  * A step includes this file, system headers and ../selector.h, nothing else. A
  * step that is a server begins with
  *
- *     step.port = 8080;
- *     begin_step(argc, argv, "p:", "[-p PORT (8080; 0: any free)]");
- *     int listener = listen_on(step.port);
+ *     int listener = begin_server(argc, argv, 8080);
  *
  * A function that has the name of one in server.c does the same as that one.
  */
 #ifndef STEP_H
 #define STEP_H
 
+#include "../selector.h"
+
 #include <arpa/inet.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -178,10 +179,36 @@ static inline int listen_on(int port)
     return listener;
 }
 
+/* begin_step() and listen_on(), for a server whose only option is -p. PORT is
+   its default. The listener does not block: a client may leave before
+   accept(). */
+static inline int begin_server(int argc, char **argv, int port)
+{
+    char text[80];
+    snprintf(text, sizeof text, "[-p PORT (%d; 0: any free)]", port);
+    step.port = port;
+    begin_step(argc, argv, "p:", text);
+    int listener = listen_on(step.port);
+    fcntl(listener, F_SETFL, O_NONBLOCK);
+    return listener;
+}
+
+/* Open the best selector, and register the listener with the callback that
+   accepts clients. A failure ends the step. */
+static inline struct selector *open_selector_for(int listener,
+                                                 selector_callback *on_accept)
+{
+    struct selector *selector = selector_open(NULL);
+    if (selector == NULL || selector_register(selector, listener,
+                                SELECTOR_READ, on_accept, NULL) < 0)
+        err(1, "selector");
+    return selector;
+}
+
 /* Accept one client; its socket does not block. Returns its fd, or -1 if the
    client has left already, or accept() failed, or the fd is not below LIMIT
-   (then it is closed). After an error the function sleeps 10 ms, or the step
-   would spin. */
+   (then it is closed). After an error that does not set out_of_fds, the
+   function sleeps 10 ms, or the step would spin. */
 static inline int accept_fd(int listener, int limit)
 {
     int fd = accept(listener, NULL, NULL);
@@ -191,7 +218,8 @@ static inline int accept_fd(int listener, int limit)
     if (fd < 0) {
         out_of_fds = errno == EMFILE && clients_open > 0;
         LOG("accept: %s", strerror(errno));
-        sleep_ms(10);
+        if (!out_of_fds)
+            sleep_ms(10);
         return -1;
     }
     LOG("fd %d: accept", fd);

@@ -12,9 +12,6 @@
  *
  *     one thread locks twice
  *       plain         1st: ok, 2nd would block for ever (trylock: EBUSY)
- *       error check   1st: ok, 2nd: Resource deadlock avoided
- *       recursive     1st: ok, 2nd: ok
- *         unlocked once, trylock in another thread: Device or resource busy
  *     ...
  *     the notes' five threads, which lock twice and unlock once
  *       1 of 5 ended, trylock: Device or resource busy
@@ -36,11 +33,6 @@ static void init(pthread_mutex_t *m, int type)
     pthread_mutexattr_settype(&attributes, type);
     pthread_mutex_init(m, &attributes);
     pthread_mutexattr_destroy(&attributes);
-}
-
-static const char *text_of(int error)
-{
-    return error == 0 ? "ok" : strerror(error);
 }
 
 /* If it gets the mutex, it unlocks it at once. */

@@ -151,8 +151,7 @@ static void queue(void)
         char letter[] = { bytes[0], '\0' };
         whole += strspn(bytes, letter) == MAX_LENGTH;
     }
-    while (wait(NULL) > 0)
-        continue;
+    join_all_processes();
     printf("a queue (a pipe with lengths), %d processes: %d messages, %s\n",
            WRITERS, whole, whole == WRITERS ? "none mixed" : "others mixed");
     close_both();

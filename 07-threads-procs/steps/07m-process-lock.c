@@ -5,16 +5,13 @@
  *
  * A mutex works between processes if it lies in shared memory and has the
  * attribute PROCESS_SHARED. Look at the lines without it: the halves mix. The
- * last two lines are not in the notes: a process may be killed while it holds
- * the lock. With a plain mutex all others wait for ever. A robust one returns
- * EOWNERDEAD to the next process, which repairs what the mutex protects.
+ * last two lines are not in the notes: if a process is killed while it holds a
+ * plain mutex, all others wait for ever. A robust one returns EOWNERDEAD to
+ * the next process, which repairs what the mutex protects.
  * The notes: 进程锁 Lock.
  *
  *     without a lock
  *     hello world 0hello world 1hello world 2... Finished 0
- *     ...
- *     with a lock
- *     hello world 0 Finished 0
  *     ...
  *     the owner is killed: the next process gets "Owner died"
  *     it goes on: after that a process gets "ok"
@@ -68,24 +65,19 @@ static void ten_children(const char *title)
         create_process(print_two_halves);
     close(gate[0]);
     close(gate[1]);
-    while (wait(NULL) > 0)
-        continue;
-}
-
-#ifndef __APPLE__
-static const char *text_of(int error)
-{
-    return error == 0 ? "ok" : error == EOWNERDEAD ? "Owner died" : "?";
+    join_all_processes();
 }
 
 static void owner_dies(void)
 {
-    pid_t owner = fork_process();
-    if (owner == 0) {
+#ifdef __APPLE__
+    puts("no robust mutex on this system");
+#else
+    if (fork_process() == 0) {
         pthread_mutex_lock(lock);
         raise(SIGKILL);
     }
-    join_process(owner);
+    join_all_processes();
     printf("the owner is killed: the next process gets \"%s\"\n",
            text_of(pthread_mutex_lock(lock)));
     pthread_mutex_consistent(lock);
@@ -93,8 +85,8 @@ static void owner_dies(void)
     printf("it goes on: after that a process gets \"%s\"\n",
            text_of(pthread_mutex_lock(lock)));
     pthread_mutex_unlock(lock);
-}
 #endif
+}
 
 int main(int argc, char **argv)
 {
@@ -103,9 +95,5 @@ int main(int argc, char **argv)
     ten_children("without a lock");
     use_lock = true;
     ten_children("with a lock");
-#ifndef __APPLE__
     owner_dies();
-#else
-    puts("no robust mutex on this system");
-#endif
 }

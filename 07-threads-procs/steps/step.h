@@ -185,6 +185,14 @@ static inline pthread_t create_thread(void *(*body)(void *), void *argument)
     return thread;
 }
 
+/* The text of what a pthread function has returned. (For EOWNERDEAD it is the
+   same on all systems.) */
+static inline const char *text_of(int error)
+{
+    return error == 0 ? "ok" : error == EOWNERDEAD ? "Owner died"
+                             : strerror(error);
+}
+
 /* Run BODY in COUNT threads at once. Return when all have ended. */
 static inline void run_threads(int count, void *(*body)(void *))
 {
@@ -219,6 +227,13 @@ static inline int join_process(pid_t pid)
     if (waitpid(pid, &status, 0) < 0)
         err(1, "waitpid");
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+/* Sleep until all child processes have ended. */
+static inline void join_all_processes(void)
+{
+    while (wait(NULL) > 0)
+        continue;
 }
 
 /* Wait until all processes are here. GATE is a pipe, and each of them has both

@@ -5,11 +5,10 @@
  *
  * Look at test1() and test2(). co_switch() names the coroutine that goes on;
  * neither of the two is the caller of the other. When one of them ends, main()
- * goes on.
+ * goes on. (In 08c a scheduler chooses the coroutine that goes on.)
  * dive() stops inside fifty calls, and is still inside them when it goes on.
  * So it needs a stack of its own. A Python generator keeps the variables of
  * one function, and only that function itself can yield.
- * Here each coroutine says which one goes on. In 08c a scheduler chooses it.
  * The notes: 二.greenlet, greenlet 模块.
  *
  *     56 12 78 34
@@ -70,10 +69,9 @@ static int down(int calls)
     return 0;
 }
 
-static void *dive(void *up)
+static void *dive(void *calls)
 {
-    *(int *)up = down(DEPTH);
-    return NULL;
+    return (void *)(intptr_t)down((int)(intptr_t)calls);
 }
 
 int main(int argc, char **argv)
@@ -91,11 +89,9 @@ int main(int argc, char **argv)
     co_free(c1);
     co_free(c2);
 
-    int up = 0;
     c1 = make_co("diver", dive);
-    co_resume(c1, &up);
+    co_resume(c1, (void *)DEPTH);
     printf("down %d calls, switch, and up ", DEPTH);
-    co_resume(c1, NULL);
-    printf("%d calls again\n", up);
+    printf("%d calls again\n", (int)(intptr_t)co_resume(c1, NULL));
     co_free(c1);
 }

@@ -123,9 +123,7 @@ static void ask(void)
 
 static void measure_process(void)
 {
-    pid_t child = fork();
-    if (child < 0)
-        err(1, "fork");
+    pid_t child = check(fork(), "fork");
     if (child == 0) {
         close(request[1]); /* if the parent ends, read() returns 0 */
         answer_requests(NULL);
@@ -163,8 +161,8 @@ int main(int argc, char **argv)
     begin_step(argc, argv, "", "");
     int state = 0;
     struct co *other = make_co("other", yield);
-    if (pipe(request) < 0 || pipe(reply) < 0)
-        err(1, "pipe");
+    check(pipe(request), "pipe");
+    check(pipe(reply), "pipe");
     stay_on_one_core();
     puts("one way, best of five    ten # more: ten times as long");
     MEASURE("call", 1000000, call());

@@ -93,6 +93,15 @@ static inline void begin_step(int argc, char **argv, const char *options,
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* What a system call has returned. If it has failed (-1), that ends the step,
+   exit status 1: CALL stands in the error message. */
+static inline int check(long result, const char *call)
+{
+    if (result < 0)
+        err(1, "%s", call);
+    return (int)result;
+}
+
 /* -------------------------------------------------------------- clocks */
 
 /* usleep() is not in POSIX any more. */
@@ -146,6 +155,14 @@ static inline struct co *spawn(const char *name, void *(*run)(void *arg),
     if (co == NULL)
         err(1, "co_spawn: %s", name);
     return co;
+}
+
+/* Run this function in COUNT coroutines. Return when all have ended. */
+static inline void run_coroutines(int count, void *(*run)(void *unused))
+{
+    for (int i = 0; i < count; i++)
+        spawn("one of some", run, NULL);
+    co_join_all();
 }
 
 #endif
