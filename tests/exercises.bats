@@ -259,17 +259,29 @@ every byte comes back, a-z as A-Z, the others as they are" "$(red_rows)"
 @test "make watch-03-1 grades at every save, until Ctrl-C, and leaves nothing" {
     local job out=$BATS_TEST_TMPDIR/out
     begin_03
-    ONLY='wrong usage' bash -c 'trap - INT; exec tests/exercise.sh watch 03-1' \
-        > "$out" 2>&1 3>&- < /dev/null &
-    job=$!
-    within 20 grep -q "All rows are green" "$out"
     echo 'int x = y;' >> $MINE
+    ONLY='every byte' tests/exercise.sh watch 03-1 > "$out" 2>&1 3>&- < /dev/null &
+    job=$!
     within 20 grep -q "it does not compile" "$out"
+    sed '$d' "$MINE" > mine && cp mine "$MINE"
+    within 20 pgrep -f "$KIT/03-select/exercises/03-1/server" > /dev/null # its gate
+    echo '/* saved again */' >> $MINE
+    within 20 saved_three_times
+    within 20 pgrep -f "$KIT/03-select/exercises/03-1/server" > /dev/null
     kill -TERM "$job"
     within 5 gone "$job"
     wait "$job"
     contains "$(tail -n 1 "$out")" "no longer watched"
-    run -1 pgrep -f "$KIT/"
+    run -1 grep "not yet" "$out" # no run came to its end
+    within 5 no_process
+}
+
+saved_three_times() {
+    [ "$(grep -c "Ctrl-C ends this" "$BATS_TEST_TMPDIR/out")" -eq 3 ]
+}
+
+no_process() {
+    ! pgrep -f "$KIT/" > /dev/null
 }
 
 # -------------------------------------------------------------------- mistakes
