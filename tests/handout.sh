@@ -41,7 +41,9 @@ for dir in 0*/; do
         tests/*/"${dir%%-*}"-*
 done
 rm -rf .ci tests/samples tests/cheats tests/fuzz* tests/course tests/handout.sh \
-    tests/grade-all tests/co.c tests/fake-ftp.c 0*/exercises/*/
+    tests/grade-all tests/fake-ftp.c 0*/exercises/*/
+[ "$number" -ge 6 ] || rm -f tests/selector.c
+[ "$number" -ge 8 ] || rm -f tests/co.c tests/accept-fails.c
 find tests -mindepth 2 -type d -exec rm -rf {} +
 find tests -maxdepth 1 -name '[!0]*.bats' -delete
 for other in "$LESSON"/exercises/*.txt; do
