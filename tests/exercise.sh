@@ -218,8 +218,9 @@ hint() {
 
 # ---------------------------------------------------------------------- grade
 
-# rows: file, group, points, title. The gate is the first one, and the rows that
-# a fill-in has of its own come next. An extension has only rows of its own.
+# rows: file, group, points, title. The gate is the first one; then come those
+# that are red with the skeleton, and those that a fill-in has of its own. An
+# extension has only rows of its own.
 rows() {
     local model only='' own=''
     [ -z "$(sheet rows)" ] || own=$(own_rows "$(sheet rows)")
@@ -228,12 +229,21 @@ rows() {
     [ "$model" = "${model% only}" ] || only=1
     awk -v lesson="$LESSON" -v model="${model% only}" -f tests/rows.awk \
         tests/points "tests/$LESSON.bats" |
-        OWN=$own awk -F '\t' -v OFS='\t' -v only="$only" \
+        OWN=$own RED=$(sheet red) awk -F '\t' -v OFS='\t' -v only="$only" \
             -v file="tests/$LESSON.bats" '
+            BEGIN { n = split(ENVIRON["RED"], red, "\n") }
             only && $2 !~ /^(start|bytes)$/ && $4 == "-" { next }
             { line = file OFS $2 OFS $3 OFS $6 }
             $5 == "gate" && !gate++ { print line; next }
-            { rest = rest line "\n" }
+            {
+                early = 0
+                for (i = 1; i <= n; i++)
+                    early = early || substr($6, 4) == red[i]
+                if (early)
+                    print line
+                else
+                    rest = rest line "\n"
+            }
             END {
                 if (ENVIRON["OWN"] != "")
                     print ENVIRON["OWN"]

@@ -102,7 +102,7 @@ reference_of() {
 
 @test "01-0: the skeleton has its own row red" {
     skeleton_of 01-0 01-blocking
-    reference_of 01-0 01-blocking 'every byte|01-0|8 MiB|wrong usage'
+    reference_of 01-0 01-blocking 'every byte|stopped|8 MiB|wrong usage'
 }
 
 @test "02-0: the skeleton has the rows red that its sheet names" {

@@ -29,7 +29,8 @@
 #                                   lesson, but for the groups start and bytes
 #     flags    -b poll              the server is started with these flags
 #     gate                          with the skeleton the gate's row is red
-#     red      SENTENCE             ... or these rows, a line each, and no other
+#     red      SENTENCE             ... or these rows, a line each, and no other.
+#                                   They run after the gate
 #     may      SENTENCE             but this one may be red, too: it depends on
 #                                   the machine
 #     rows     tests/extend/03-2.bats   rows of the exercise itself. With a cut
