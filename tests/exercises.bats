@@ -100,7 +100,7 @@ reference_of() {
     contains "$output" "Yours is the same as the kit's."
 }
 
-@test "01-0: the skeleton has its own row red" {
+@test "01-0: the skeleton has the row red that its sheet names" {
     skeleton_of 01-0 01-blocking
     reference_of 01-0 01-blocking 'every byte|stopped|8 MiB|wrong usage'
 }
