@@ -167,7 +167,8 @@ $round"
 
 @test "07 thread: it raises its own limit of open files" {
     fd_limit_of 2000
-    (ulimit -Sn 64 && scene) <<'END'
+    ulimit -Sn 64
+    scene <<'END'
 server
 crowd 500 send "hi\n" expect "HI\n"
 END

@@ -67,7 +67,8 @@ END
 
 @test "08 it raises its own limit of open files" {
     fd_limit_of 2000
-    (ulimit -Sn 64 && scene) <<'END'
+    ulimit -Sn 64
+    scene <<'END'
 server
 crowd 1500 send "hi\n" expect "HI\n"
 END

@@ -12,7 +12,8 @@ load outside
 
 listens_on_127_0_0_1_alone() {
     start_server
-    same "$LESSON: listening on 127.0.0.1:$PORT" "$(head -n 1 "$LOG")"
+    same "$LESSON: listening on 127.0.0.1:$PORT" "$(head -n 1 "$LOG")" \
+        "its first line"
     is_not_the_lessons_own
     [ ! -r /proc/net/tcp ] ||
         same "127.0.0.1:$PORT" "$(listening | sort -u)" "addresses that it listens on"
@@ -22,8 +23,9 @@ names_a_port_in_use() {
     start_server
     refuses_on_stderr 1 -p "$PORT"
     same 1 "${#lines[@]}" "lines of the message"
-    contains "$output" "$PORT"
-    [[ ${output,,} =~ bind|listen ]] || contains "$output" bind
+    contains "$output" "$PORT" "its message must name the port"
+    [[ ${output,,} =~ bind|listen ]] ||
+        contains "$output" bind "its message must name the call"
 }
 
 refuses_wrong_usage() {
@@ -31,10 +33,10 @@ refuses_wrong_usage() {
     for words in "-p" "-p abc" "-p 65536" "-p -1" "-p 12x" "-Z" "-q extra"; do
         # shellcheck disable=SC2086 # they are words
         refuses_on_stderr 2 $words
-        contains "${output,,}" usage
+        contains "${output,,}" usage "its message with $words: the usage"
     done
     refuses_on_stderr 2 -p 12x
-    contains "$output" 12x
+    contains "$output" 12x "its message with -p 12x: the wrong word"
 }
 
 # The log is on standard output, and names each client at least twice: when it
@@ -44,15 +46,15 @@ logs_unless_quiet() {
     # shellcheck disable=SC2016 # that shell expands it
     SLOWLY=$(quoted bash -c 'exec "$@" 2> "$0"' "$errors")
     start_server
-    "$ROOT/clients/load" -p "$PORT" -c 5 -n 1 3>&-
-    within 5 logs_each_client || { echo "its log:"; cat "$LOG"; return 1; }
+    load_client -c 5 -n 1
+    within 5 logs_each_client || log_is_wrong
     teardown
     start_server -q
-    "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 3>&-
+    load_client -c 1 -n 1
     kill -TERM "$PID"
-    within 2 gone "$PID"
+    ends_within_2_s TERM
     same "$LESSON: listening on 127.0.0.1:$PORT bye" "$(tr '\n' ' ' < "$LOG" |
-        sed 's/ $//')"
+        sed 's/ $//')" "all its lines, with -q"
     same '' "$(head -c 200 "$errors")" "standard error, with -q"
 }
 
@@ -66,9 +68,11 @@ keeps_clients_off_the_standard_fds() {
     "$PROGRAM" -p "$PORT" $FLAGS <&- >&- 2>&- 3>&- &
     PID=$!
     set +m
-    within 5 "$ROOT/clients/load" -p "$PORT" -c 1 -n 3 -t 2 \
-        > "$BATS_TEST_TMPDIR/load" 2>&1 3>&- ||
-        { cat "$BATS_TEST_TMPDIR/load"; return 1; }
+    within 5 load_client -c 1 -n 3 -t 2 > "$BATS_TEST_TMPDIR/tries" || {
+        echo "with fds 0 to 2 closed a client gets other bytes (its log?), or none:"
+        tail -n 1 "$BATS_TEST_TMPDIR/tries"
+        return 1
+    }
 }
 
 # ------------------------------------------------------------------- bytes
@@ -241,6 +245,7 @@ END
 # the signals still end it.
 ends_with_a_full_log() {
     local signal line
+    can_start
     mkfifo "$BATS_TEST_TMPDIR/pipe"
     exec 9<> "$BATS_TEST_TMPDIR/pipe"
     for signal in TERM INT; do
@@ -375,12 +380,18 @@ takes_turns_with_a_greedy_client() {
     "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 -s 1073741824 -t 60 \
         > "$BATS_TEST_TMPDIR/greedy" 2>&1 3>&- &
     local greedy=$!
-    within 5 at_work "$greedy" || { echo "it does not read much"; return 1; }
+    within 5 at_work "$greedy" || {
+        echo "wanted: it reads more than 4,000,000 bytes of one client in 5 s"
+        echo "got:    $(received) bytes"
+        return 1
+    }
     run "$ROOT/clients/load" -p "$PORT" -c 1 -n 20 -t 5 3>&-
-    kill -0 "$greedy" || # the greedy client is still sending
-        { echo "the first client: $(cat "$BATS_TEST_TMPDIR/greedy")"; return 1; }
+    kill -0 "$greedy" 2> /dev/null || # the greedy client is still sending
+        { echo "the client that sends without end: $(head -n 1 \
+            "$BATS_TEST_TMPDIR/greedy")"; return 1; }
     kill "$greedy"
-    same 0 "$status" "$output"
+    [ "$status" = 0 ] ||
+        { echo "the other client: ${lines[0]}"; return 1; }
     takes_short_turns
 }
 
@@ -547,19 +558,14 @@ sleeps_in_its_wait() {
     local untraced traced
     waits=${*:-$waits io_uring_enter kevent}
     needs_xray
-    untraced=$(sleeps_with_4_clients)
+    untraced=$(sleeps_with_4_clients) || { echo "$untraced"; return 1; }
     under_xray
     busy_scene
-    echo "It slept in (and may in one of: $waits):"
-    sleeps | sort | uniq -c
-    case " $waits " in
-        *" $(sleeps | sort -u) "*) ;;
-        *) return 1 ;;
-    esac
-    same yes "$([ "$(sleeps | wc -l)" -lt 2 ] || echo yes)" "it slept at least twice"
+    # shellcheck disable=SC2086 # they are words
+    slept_only_in $waits
     case ${1:-} in select | poll)
-        echo "fds in its wait, with a listener and four clients: $(fds_waited_for)"
-        [ "$(fds_waited_for)" -ge 5 ] ;;
+        between 5 9999 "$(fds_waited_for)" \
+            "fds that its $1() waits for, with a listener and four clients" ;;
     esac
     traced=$(sleeps_with_4_clients)
     same "$untraced" "$traced" "where its threads sleep: without xray, and with it"
@@ -579,22 +585,16 @@ counts_calls() {
     adds_few_threads
     under_xray
     start_server -q
-    "$ROOT/clients/load" -p "$PORT" -c 100 -n $((messages / 100)) -t 30 3>&-
+    load_client -c 100 -n $((messages / 100)) -t 30
     kill -TERM "$PID"
-    within 2 gone "$PID"
+    ends_within_2_s TERM
     recv=$(tally calls recv recvfrom recvmsg read readv)
     send=$(tally calls send sendto sendmsg write writev)
     wait=$(tally calls select pselect poll ppoll epoll_wait epoll_pwait \
         epoll_pwait2)
     most_recv=$((most + messages * (most_recv - 1)))
-    echo "$messages messages: $recv recv, $send send, $wait waits"
-    echo "at most $most_recv recv, $most send, $((most + messages)) waits"
-    [ "$recv" -ge "$messages" ]
-    [ "$send" -ge "$messages" ]
-    [ "$wait" -ge 1 ]
-    [ "$recv" -le "$most_recv" ]
-    [ "$send" -le "$most" ]
-    [ "$wait" -le $((most + messages)) ]
-    echo "100 clients: $(readers) threads read, at most 50"
-    [ "$(readers)" -le 50 ]
+    between "$messages" "$most_recv" "$recv" "calls of recv for $messages messages"
+    between "$messages" "$most" "$send" "calls of send for $messages messages"
+    between 1 $((most + messages)) "$wait" "waits for $messages messages"
+    between 1 50 "$(readers)" "threads or processes that read from 100 clients"
 }

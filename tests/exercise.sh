@@ -233,12 +233,12 @@ rows() {
             -v file="tests/$LESSON.bats" '
             BEGIN { n = split(ENVIRON["RED"], red, "\n") }
             only && $2 !~ /^(start|bytes)$/ && $4 == "-" { next }
-            { line = file OFS $2 OFS $3 OFS $6 }
-            $5 == "gate" && !gate++ { print line; next }
+            { line = file OFS $2 OFS $3 OFS $NF }
+            $(NF - 1) == "gate" && !gate++ { print line; next }
             {
                 early = 0
                 for (i = 1; i <= n; i++)
-                    early = early || substr($6, 4) == red[i]
+                    early = early || substr($NF, 4) == red[i]
                 if (early)
                     print line
                 else

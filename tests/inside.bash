@@ -107,6 +107,39 @@ slept_in() {
         { echo "but it may sleep only in $all"; return 1; }
 }
 
+# slept_only_in NAME...: it has slept in one of these calls, two times or more,
+# and in no other. Where it slept in another one, say with which client of
+# busy_scene, and for how long: all others waited meanwhile.
+slept_only_in() {
+    local calls
+    calls=$(sleeps | sort | uniq -c | awk '{ print "  " $1 " times in " $2 "()" }')
+    case " $* " in
+        *" $(sleeps | sort -u) "*)
+            [ "$(sleeps | wc -l)" -lt 2 ] || return 0 ;;
+    esac
+    echo "wanted: it sleeps two times or more, in one call, and this is one of:"
+    echo "  $*"
+    echo "got:"
+    echo "${calls:-  it never sleeps}"
+    calls_seen | awk -F '\t' -v may=" $* " '
+        $2 ~ /^accept/ && $4 ~ /[0-9]$/ {
+            fd = $4; sub(/.* /, "", fd); name[fd] = substr("ABCD", ++n, 1) }
+        $4 ~ /^slept / && $2 ~ /^(accept|recv|read|send|write)/ &&
+            !index(may, " " $2 " ") {
+            fd = $3; sub(/[ ,].*/, "", fd); time = $4
+            match(time, /[0-9.]+ m?s/)
+            time = substr(time, RSTART, RLENGTH)
+            ms = time ~ /ms/ ? time + 0 : 1000 * time
+            if (ms > longest) {
+                longest = ms; call = $2; at = fd; how_long = time } }
+        END {
+            if (call == "") exit
+            with = at in name ? (call ~ /^[sw]/ ? " to " : " from ") name[at] : ""
+            print "the longest: " how_long " in " call "()" with \
+                (at in name ? ", and all other clients waited" : "") }'
+    return 1
+}
+
 # births: how many threads and processes have begun so far.
 births() {
     grep -cE ' a (thread|process) begins$' "$TRACE" || true
@@ -127,7 +160,7 @@ received() {
 # busy_scene: a bit of everything. Several clients send in turns and at once;
 # one sends much and never reads; then a half-close, a reset, and a pause.
 busy_scene() {
-    scene <<'END' || { echo "Its last call:"; tail -n 1 "$TRACE"; return 1; }
+    scene <<'END' || return
 server -q
 A connect; B connect; C connect
 A send "one\n"; B send "two\n"; A send "three\n"

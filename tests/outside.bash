@@ -48,7 +48,7 @@ ends_and_starts_again() {
     exec 4<> "/dev/tcp/127.0.0.1/$PORT"
     meets 4 || return 1
     kill -s "$1" "$PID"
-    within 2 gone "$PID" || { echo "it does not end by $1"; return 1; }
+    ends_within_2_s "$1" || return 1
     ends_with 0 "$PID" || return 1
     same bye "$(tail -n 1 "$LOG")" "last line after $1" || return 1
     exec 4>&-
@@ -195,6 +195,20 @@ adds_few_threads() {
 
 # ---------------------------------------------------------------- its log
 
+# log_is_wrong: show the lines that are not as the contract says.
+log_is_wrong() {
+    local wrong=$BATS_TEST_TMPDIR/log-shown
+    echo "wanted: five clients, each in two lines at least: FILE:LINE: ... ADDRESS:PORT"
+    if sed 1d "$LOG" | grep -vE '^[^ :]+:[0-9]+: ' > "$wrong"; then
+        echo "got:    lines without FILE:LINE:"
+    else
+        sed 1d "$LOG" > "$wrong"
+        echo "got:    $([ -s "$wrong" ] || echo no log)"
+    fi
+    log_end "$wrong" | sed 1d
+    return 1
+}
+
 logs_each_client() {
     same 5 "$(sed -nE 's/^[^ :]+:[0-9]+: .*(127\.0\.0\.1:[0-9]+).*/\1/p' "$LOG" |
         grep -vx "127.0.0.1:$PORT" | sort | uniq -c |
@@ -213,8 +227,9 @@ logs_that_it_has_no_fd() {
     log_of_40_clients "$1" > "$scarce"
     grep -qx 'no fd is free' "$scarce" || return 0
     grep -vxF -f "$enough" "$scarce" | grep -vxq 'no fd is free' || {
-        echo "its log has no line about it; all kinds of lines in its log:"
-        cat "$scarce"
+        echo "wanted: a line of the log that says that no fd is free"
+        echo "got:    these lines (N is a number), and the same with free fds:"
+        grep -vx 'no fd is free' "$scarce"
         return 1
     }
 }
@@ -273,18 +288,18 @@ END
 # memory_of [OPTION...]: play the scene on standard input. What each `memory` of
 # it prints, KiB, is in ${MEMORY[@]}.
 memory_of() {
-    local said=$BATS_TEST_TMPDIR/memory
-    sed "s/^server/server $FLAGS/" | SERVER=$PROGRAM "$PLAY" "$@" - \
-        > "$said" 2>&1 3>&- || { cat "$said"; return 1; }
-    ! grep -q "cannot be measured" "$said" || skip "no /proc here"
-    mapfile -t MEMORY < <(sed -nE 's/.* (-?[0-9]+) KiB more memory.*/\1/p' "$said")
-    [ "${#MEMORY[@]}" -gt 2 ] || { cat "$said"; return 1; }
+    local played=$BATS_TEST_TMPDIR/played
+    scene --all "$@" || return
+    ! grep -q "cannot be measured" "$played" || skip "no /proc here"
+    mapfile -t MEMORY < <(sed -nE 's/.* (-?[0-9]+) KiB more memory.*/\1/p' "$played")
+    [ "${#MEMORY[@]}" -gt 2 ] || { cat "$played"; return 1; }
 }
 
 # grows_no_more KIB: of the rounds from the third on, one has taken at most KIB.
 grows_no_more() {
     local i
-    echo "KiB after each round: ${MEMORY[*]}; a round may take $1"
+    echo "wanted: from the third round on, one that takes at most $1 KiB more"
+    echo "got:    ${MEMORY[*]} KiB more than at the start, after each round"
     for ((i = 2; i < ${#MEMORY[@]}; i++)); do
         [ $((MEMORY[i] - MEMORY[i - 1])) -gt "$1" ] || return 0
     done
