@@ -146,7 +146,7 @@ begin() {
     fi
     if [ -f "$copy" ]; then
         echo "$copy is there already, and stays as it is."
-        echo "(RESET=1 begins anew, and keeps it as $FILE.1.)"
+        echo "(make todo-$ID RESET=1 begins anew, and keeps it as $FILE.1.)"
     else
         skeleton > "$DIR/.new" && mv "$DIR/.new" "$copy" ||
             { rm -f "$DIR/.new"; exit 2; }
@@ -202,7 +202,9 @@ hint() {
     given=$(recall hints)
     given=${given:-0}
     if [ "$given" -ge "$all" ]; then
-        echo "These were all hints; now make grade-$ID, or PEEK=1 make answer-$ID."
+        echo "These were all hints."
+        [ -z "$(sheet cut)" ] ||
+            echo "make answer-$ID PEEK=1 shows how the kit does it."
         for ((given = 1; given <= all; given++)); do
             printf '\n%s. %s\n' "$given" "$(sheet hint "$given")"
         done
@@ -316,7 +318,9 @@ grade() {
         row "$file" "$title"
         case $VERDICT in
             green) got=$((got + points)); printf . ;;
-            skipped) all=$((all - points)); skipped=$((skipped + 1)); printf s ;;
+            skipped)
+                all=$((all - points)) skipped=$((skipped + 1))
+                printf s ;;
             red)
                 printf 'x\n'
                 red=$((red + 1))
@@ -372,7 +376,8 @@ watch() {
         now=$(stamp)
         if [ "$now" != "$before" ]; then
             before=$now
-            [ -z "$job" ] || { kill -TERM -- "-$job"; wait "$job"; } 2> /dev/null
+            [ -z "$job" ] ||
+                { kill -TERM -- "-$job"; wait "$job"; } 2> /dev/null
             [ ! -t 1 ] || printf '\033[H\033[2J'
             echo "$DIR/$FILE, at $(date +%H:%M:%S); Ctrl-C ends this."
             set -m # a run is a process group: one kill ends all of it
@@ -395,7 +400,7 @@ answer() {
     points=$(recall points)
     [ "${PEEK:-}" = 1 ] || { [ -n "$points" ] &&
         [ "${points%% *}" = "${points##* }" ]; } ||
-        fail "make answer-$ID comes after all points; PEEK=1 shows it now."
+        fail "The answer comes after all points. Now: make answer-$ID PEEK=1"
     ! diff -u -L "$DIR/$FILE (yours)" -L "$SOURCE (the kit's)" \
         "$DIR/$FILE" "$SOURCE" || echo "Yours is the same as the kit's."
 }
@@ -415,10 +420,9 @@ wrap() {
 
 command -v awk > /dev/null ||
     fail "The exercises need awk: apt install mawk, dnf install gawk."
-case $# in 1 | 2) ;; *) fail "usage: tests/exercise.sh list | COMMAND ID" ;; esac
-case $1 in
+case ${1:-} in
     list) list ;;
-    wrap) wrap "$2" ;;
+    wrap) wrap "${2:-}" ;;
     begin | hint | grade | watch | answer)
         [ $# = 2 ] || fail "usage: tests/exercise.sh $1 ID"
         find_exercise "$2"
