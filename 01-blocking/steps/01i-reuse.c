@@ -3,6 +3,8 @@
  *
  *     make 01i    or:  01-blocking/steps/01i-reuse
  *
+ * Question: An old server's connection is in TIME_WAIT. Only the new server
+ * sets SO_REUSEADDR. Can it bind the same port?
  * The side that closes a connection first keeps it in TIME_WAIT for a minute.
  * SO_REUSEADDR lets a server bind the port although connections of an earlier
  * server are in TIME_WAIT there; on Linux, if both servers set it. It never

@@ -3,6 +3,8 @@
  *
  *     make 04c      or:  04-poll/steps/04c-two-threads [-s SECONDS (0.2)]
  *
+ * Question: A thread sleeps in poll(), which watches one fd. Another thread
+ * closes this fd. Does poll() return?
  * Two threads may poll the same fd. But close() does not wake a thread that
  * polls the fd (on Linux; POSIX does not say). The kernel gives the number to
  * the next file, and then poll() reports that file. Look at the cure: the main
