@@ -87,7 +87,8 @@ END
     finds 01i-reuse
     says "neither of them: +Address already" "next one only: +Address already" \
         "first one only: +Address already" "both: +ok" \
-        "first listens: +Address already"
+        "by both, but the first listens: +Address already" \
+        "SO_REUSEPORT, and the first listens: ok"
 }
 
 @test "01f kill -9 ends a connection as close() does; with bytes unread both send a reset" {

@@ -114,12 +114,24 @@ static void send_from(int peer)
         err(1, "write");
 }
 
+/* Has the peer got the end of the file, or a reset? */
+static void print_end(int peer)
+{
+    char byte;
+    ssize_t n = recv(peer, &byte, 1, MSG_DONTWAIT);
+    printf("  %-32s %s\n", "... does its peer see the end?",
+           n < 0 && errno == EAGAIN ? "no" : "yes");
+}
+
 static void number_is_free(void)
 {
     struct poller p;
     int fd, peer = close_while_polled(&p, &fd);
+    print_end(peer);
     send_from(peer);
     print_outcome("the peer sends a byte", &p, TIMEOUT);
+    pthread_join(p.thread, NULL);
+    print_end(peer);
     close(peer);
 }
 
