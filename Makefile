@@ -178,7 +178,7 @@ $(filter 08-coroutines/%,$(pairs)) \
 TRACE    := $(patsubst %,build/clients/%.o,trace calls tracee constants \
             timeline figure figure-svg svg)
 clients/play: $(patsubst %,build/clients/%.o,actions stage screen peers child \
-    proc scene words play-common)
+    proc where scene words play-common)
 clients/load: $(patsubst %,build/clients/load-%.o,latency report stream)
 clients/xray: $(TRACE) build/clients/xray-summary.o
 clients/models: $(TRACE) build/clients/figure-text.o

@@ -14,7 +14,7 @@
 enum {
     CHUNK = 64 * 1024,  /* bytes in one recv() or send() */
     SHOWN_BYTES = 200,  /* read where none is expected, for the message */
-    TEXT_BYTES = 120,   /* of bytes in a message; the rest is cut */
+    TEXT_BYTES = 52,    /* of bytes in a message; the rest is cut */
 };
 
 struct sending {

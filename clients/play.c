@@ -37,9 +37,11 @@
 #include <string.h>
 #include <unistd.h>
 #include "actions.h"
+#include "where.h"
 
 enum {
     MOST_FDS = 256,      /* fds above are not closed in the server */
+    SOURCE_BYTES = 60,   /* of an action, where it failed */
     LAST_LINES = 10,     /* of the log are printed when the scene fails */
     DEFAULT_TIMEOUT = 5, /* seconds */
 };
@@ -274,33 +276,72 @@ static bool play_scene(struct stage *s, bool step, const struct action **at)
 
 /* ------------------------------------------------------------ how it ends */
 
+/* The same line, but for numbers (ports, fds)? */
+static bool alike(const char *a, const char *b)
+{
+    static const char digits[] = "0123456789";
+    for (;;) {
+        size_t skipped = strspn(a, digits);
+        a += skipped;
+        if ((skipped > 0) != (strspn(b, digits) > 0))
+            return false;
+        b += strspn(b, digits);
+        if (*a != *b || *a == '\0')
+            return *a == *b;
+        a++;
+        b++;
+    }
+}
+
+/* Print the end of the log. Lines that are alike count as one. */
+static void print_log_end(struct screen *screen, const struct log *log)
+{
+    size_t kept = log_kept(log, log->first), begin = log->n, next;
+    for (int i = 0; i < LAST_LINES && begin > kept; i++)
+        for (begin--; begin > kept && alike(log_line(log, begin - 1),
+                                            log_line(log, begin)); begin--) {
+        }
+    if (begin < log->n)
+        fprintf(stderr, "  the end of its log:\n");
+    for (size_t i = begin; i < log->n; i = next) {
+        for (next = i + 1; next < log->n &&
+             alike(log_line(log, i), log_line(log, next)); next++) {
+        }
+        fprintf(stderr, "    %s\n", screen_text(screen, log_line(log, i)));
+        if (next - i == 2)
+            fprintf(stderr, "    %s\n",
+                    screen_text(screen, log_line(log, i + 1)));
+        else if (next - i > 2)
+            fprintf(stderr, "    (%zu more like this)\n", next - i - 1);
+    }
+}
+
 /* Print on standard error where the scene failed, what was wanted and what
-   came, how the server ended, and the last lines of its log. */
-static void report(struct stage *s, const struct action *at)
+   came, WHERE the server was then or how it ended, and the end of its log. */
+static void report(struct stage *s, const struct action *at,
+                   const char *where)
 {
     const struct child *c = &s->child;
-    const struct log *log = &c->log;
     struct screen *screen = &s->screen;
     screen->colours = screen->colours && isatty(STDERR_FILENO);
-    fprintf(stderr, "\n%s%s%s:%d: %.200s%s\n  %s\n",
+    fprintf(stderr, "\n%s%s%s:%d: %.*s%s%s\n  %s\n",
             screen_style(screen, WRONG), screen->utf8 ? "✗ " : "",
-            s->scene->file, at->line, at->source, screen_style(screen, PLAIN),
-            failure());
+            s->scene->file, at->line, SOURCE_BYTES, at->source,
+            strlen(at->source) > SOURCE_BYTES ? dots : "",
+            screen_style(screen, PLAIN), failure());
     if (c->ended)
         fprintf(stderr, "  the server has ended: %s\n",
                 child_how_it_ended(c));
-    if (log->n > log->first)
-        fprintf(stderr, "  the end of its log:\n");
-    for (size_t i = log->n > log->first + LAST_LINES ? log->n - LAST_LINES
-                  : log->first; i < log->n; i++)
-        fprintf(stderr, "    %s\n", screen_text(screen, log_line(log, i)));
+    else if (where[0] != '\0')
+        fprintf(stderr, "  %s\n", where);
+    print_log_end(screen, &c->log);
 }
 
 /* Print why the scene failed. If nobody reads our output any more (head, less)
    print nothing. Returns the exit status. */
 static int say_why(struct stage *s, const struct action *at)
 {
-    char why[FAILURE_BYTES];
+    char why[FAILURE_BYTES], where[WHERE_BYTES] = "";
     int number = stage_ending();
     if (number != 0) {
         bool any = s->child.pid != 0;
@@ -315,10 +356,12 @@ static int say_why(struct stage *s, const struct action *at)
         return 1;
     }
     snprintf(why, sizeof why, "%s", failure());
+    if (s->child.pid != 0 && !s->child.ended)
+        where_look(where, s->child.pid, s->child.port, &s->peers);
     child_read_last_words(&s->child);
     if (screen_log(&s->screen) && screen_held_back(&s->screen))
         fail("%s", why);
-    report(s, at);
+    report(s, at, where);
     return 1;
 }
 

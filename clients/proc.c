@@ -48,8 +48,7 @@ static void add_process(pid_t pid, struct usage *usage)
     add_sleeps(pid, usage);
 }
 
-/* The next process of the group in PROCESSES, which is /proc; 0: no more. */
-static pid_t next_of_group(DIR *processes, pid_t group)
+pid_t proc_next_of_group(DIR *processes, pid_t group)
 {
     struct dirent *entry;
     while (processes != NULL && (entry = readdir(processes)) != NULL) {
@@ -66,7 +65,7 @@ bool proc_usage(pid_t group, struct usage *usage)
     pid_t pid;
     DIR *processes = opendir("/proc");
     *usage = (struct usage){ 0, 0, 0 };
-    for (; (pid = next_of_group(processes, group)) > 0; any = true)
+    for (; (pid = proc_next_of_group(processes, group)) > 0; any = true)
         add_process(pid, usage);
     if (processes != NULL)
         closedir(processes);
@@ -117,7 +116,7 @@ pid_t proc_serving(pid_t group, int server_port, int client_port)
                                    (unsigned)client_port);
     pid_t pid = 0, found = 0;
     DIR *processes = inode == 0 ? NULL : opendir("/proc");
-    while ((pid = next_of_group(processes, group)) > 0)
+    while ((pid = proc_next_of_group(processes, group)) > 0)
         if (has_open(pid, inode))
             found = pid;
     if (processes != NULL)

@@ -7,6 +7,7 @@
 #ifndef PROC_H
 #define PROC_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -16,6 +17,10 @@ struct usage {   /* of all processes of a group, so far */
     long sleeps; /* how often a thread gave up the CPU: it had to wait */
     long memory; /* resident, in KiB */
 };
+
+/* The next process of the group in PROCESSES, which is /proc; 0: no more. (On
+   Linux only.) */
+pid_t proc_next_of_group(DIR *processes, pid_t group);
 
 /* What the process group uses. False: no such process is to be seen. */
 bool proc_usage(pid_t group, struct usage *usage);

@@ -60,7 +60,8 @@ END
 
 @test "01 it sleeps in accept() and recv(), in send() for a deaf client, and in no other call" {
     under_xray
-    scene <<'END'
+    {
+        cat <<'END'
 server -q
 wait 20ms
 A connect
@@ -79,6 +80,22 @@ D connect
 wait 20ms
 D send "alive\n"
 D expect "ALIVE\n"
+D close
 END
+        for _ in {1..20}; do
+            printf 'E connect\nE send "x"\nE expect "X"\nE close\n'
+        done
+    } | scene
     slept_in accept "$RECV" "$SEND"
+    starts_none_per_client
+}
+
+# One process serves all clients: it starts no other one, and no thread, when a
+# client comes. (A runtime may start a few of its own.)
+starts_none_per_client() {
+    local births
+    births=$(sed '1,/ accept(/d' "$TRACE" | grep -cE ' a (thread|process) begins$' || true)
+    echo "threads and processes that began after the first accept(): $births"
+    echo "threads that read: $(readers)"
+    [ "$births" -lt 12 ] && [ "$(readers)" -lt 12 ]
 }

@@ -34,10 +34,15 @@ lesson 03-select
 
 @test "03 it sleeps in select() and nowhere else, whatever its clients do" { sleeps_in_its_wait select pselect; }
 
-@test "03 fd 1024 is refused politely: an end of file, and the others live on" {
+@test "03 a client that gets fd 1024 is served, or gets an end of file; the others live on" {
     fd_limit_of 1200
-    # The first clients take the free fds below FD_SETSIZE.
-    scene <<'END'
+    fd_1024 'B expect eof' || fd_1024 'B send "b"; B expect "B"'
+}
+
+# fd_1024 ACTIONS: B does so. The first clients take the free fds below
+# FD_SETSIZE. (Some servers have larger sets.)
+fd_1024() {
+    scene <<END
 limit 1200
 server
 A connect
@@ -45,7 +50,7 @@ A send "hello\n"
 A expect "HELLO\n"
 crowd 1030
 B connect
-B expect eof
+$1
 A send "still here\n"
 A expect "STILL HERE\n"
 crowd leaves
@@ -65,4 +70,4 @@ crowd 1000 send "hi\n" expect "HI\n"
 END
 }
 
-@test "03 100 clients: one recv and one send per message, no more" { counts_calls; }
+@test "03 100 clients: at most two recv, and one send per message" { counts_calls; }

@@ -40,7 +40,7 @@ lesson 07-threads-procs
 # the pages that all of them share as its own.
 
 process() {
-    FLAGS="-m process"
+    with_flags -m process
 }
 
 @test "07 process: a line of log per event, and none with -q" { process; logs_unless_quiet; }
@@ -66,7 +66,7 @@ process() {
 # As above; and no row with more clients than workers: the others wait.
 
 pool() {
-    FLAGS="-m pool -w 20"
+    with_flags -m pool -w 20
 }
 
 @test "07 pool: a line of log per event, and none with -q" { pool; logs_unless_quiet; }
@@ -85,7 +85,7 @@ pool() {
 # ----------------------------------------------------- -m prefork
 
 prefork() {
-    FLAGS="-m prefork -w 20"
+    with_flags -m prefork -w 20
 }
 
 @test "07 prefork: a line of log per event, and none with -q" { prefork; logs_unless_quiet; }
@@ -106,6 +106,8 @@ prefork() {
 # ----------------------------------------------------------- their own claims
 
 @test "07 a model that does not exist, or no worker: exit 2" {
+    with_flags -m process
+    FLAGS=
     refuses 2 -m fibre
     contains "$output" fibre
     contains "$output" usage
@@ -118,48 +120,67 @@ prefork() {
     scene <<'END'
 server -q
 crowd 5000 send "hi\n" expect "HI\n"
-idle 100ms
 END
 }
 
-@test "07 thread: an idle client costs 16 KiB of memory at most" {
+# Our server needs 16 KiB.
+@test "07 thread: an idle client costs 64 KiB of memory at most" {
+    local most=16000
+    [ -z "${SERVER:-}" ] || most=64000
     fd_limit_of 1100
     memory_is_its_own
     ${CC:-cc} -Q --help=common 2> /dev/null |
         grep -q 'fstack-clash-protection.*enabled' &&
         skip "this compiler touches every page of a large frame beforehand"
-    scene <<'END'
+    scene <<END
 server -q
 crowd 1000
-idle 50ms
-memory 16000
+B connect
+B send "hello\n"
+B expect "HELLO\n"
+memory $most
 END
 }
 
+# The same round several times: from the third on it may cost nothing.
 @test "07 thread: clients that come and go cost the stacks that libc keeps, and no more" {
     memory_is_its_own
-    scene <<'END'
-server -q
-crowd 100 send 100000 x expect 100000 X
-crowd leaves
-idle 20ms
-memory 4000
-crowd 100 send 100000 x expect 100000 X
+    local round='crowd 100 send 100000 x expect 100000 X leaves
+crowd 300 send "hi\n" expect "HI\n" resets
+crowd 10 send 10000000 x
+wait 50ms
 crowd resets
-idle 20ms
-crowd 100 send 100000 x expect 100000 X
-crowd leaves
-idle 20ms
-memory 4000
-END
+B connect
+B send "hello\n"
+B expect "HELLO\n"
+B close
+wait 100ms
+memory 1000000000'
+    memory_of --timeout 20 <<< "server -q
+$round
+$round
+$round
+$round
+$round"
+    grows_no_more 400
 }
 
 @test "07 thread: it raises its own limit of open files" {
     fd_limit_of 2000
-    (ulimit -Sn 64 && scene) <<'END'
+    ulimit -Sn 64
+    scene <<'END'
 server
 crowd 500 send "hi\n" expect "HI\n"
 END
+}
+
+# takes_all FLAGS...: the row is about each of these.
+takes_all() {
+    local flags
+    for flags; do
+        # shellcheck disable=SC2086 # they are words
+        with_flags $flags
+    done
 }
 
 # client FD: a client connects; FD is its socket here.
@@ -224,7 +245,7 @@ has_children() {
 }
 
 @test "07 prefork: a killed worker loses its client, and the parent starts another one" {
-    FLAGS="-m prefork -w 2"
+    with_flags -m prefork -w 2
     start_server
     within 2 has_children 2
     local before
@@ -250,6 +271,7 @@ has_children() {
 }
 
 @test "07 process, prefork: Ctrl-C ends all processes, and one prints bye" {
+    takes_all "-m process" "-m prefork -w 3"
     for FLAGS in "-m process" "-m prefork -w 3"; do
         start_server
         client 4
@@ -270,6 +292,7 @@ ended() {
 
 @test "07 process, prefork: when the parent is killed, all end, and the port is free" {
     [ "$(uname)" = Linux ] || skip "only Linux kills a child with its parent"
+    takes_all "-m process" "-m prefork -w 3"
     for FLAGS in "-m process" "-m prefork -w 3"; do
         start_server
         client 4
@@ -309,24 +332,30 @@ END
 }
 
 @test "07 pool: it serves as many clients as it has workers; the next one waits" {
-    FLAGS="-m pool" serves_two_at_a_time
+    with_flags -m pool
+    serves_two_at_a_time
 }
 
 @test "07 prefork: it serves as many clients as it has workers; the next one waits" {
-    FLAGS="-m prefork" serves_two_at_a_time
+    with_flags -m prefork
+    serves_two_at_a_time
 }
 
-# 200 clients for two workers: more than fit into the pool's queue.
+# Many clients for two workers: for our server, more than fit into the pool's
+# queue. (How many may wait for accept() is not asked of another one.)
 @test "07 pool, prefork: each waiting client gets its answer, and SIGTERM does not wait" {
+    local waiting=200
+    [ -z "${SERVER:-}" ] || waiting=8
+    takes_all "-m pool -w 2" "-m prefork -w 2"
     for FLAGS in "-m pool -w 2" "-m prefork -w 2"; do
         start_server -q
-        run -0 "$ROOT/clients/load" -p "$PORT" -c 200 -n 1 3>&-
-        scene <<'END'
+        run -0 "$ROOT/clients/load" -p "$PORT" -c "$waiting" -n 1 3>&-
+        scene <<END
 server
 A connect
 B connect
-crowd 200 send "hi\n"
-idle 50ms
+crowd $waiting send "hi\n"
+wait 50ms
 signal TERM
 expect exit 0
 END
@@ -334,42 +363,60 @@ END
     done
 }
 
-# Many threads or processes write the log of 50 clients when SIGTERM arrives.
+# Many threads or processes write the log of 50 clients when SIGTERM arrives. In
+# a line that is torn, FILE:LINE: of another one stands in the middle, or that of
+# its own is missing.
 @test "07 the log has whole lines, and bye is the last one, in all models" {
+    takes_all "-m thread" "-m process" "-m pool" "-m prefork"
     for FLAGS in "-m thread" "-m process" "-m pool" "-m prefork"; do
         start_server
         "$ROOT/clients/load" -p "$PORT" -c 50 -n 100000 > /dev/null 2>&1 3>&- &
         local load=$!
-        sleep 0.1
+        within 5 logged 200
         kill -TERM "$PID"
         within 2 gone "$PID"
         ends_with 0 "$PID"
         wait "$load" || true
         same bye "$(tail -n 1 "$LOG")" "the last line"
-        sed '1d; $d' "$LOG" > "$BATS_TEST_TMPDIR/lines"
-        [ "$(wc -l < "$BATS_TEST_TMPDIR/lines")" -gt 100 ]
-        run -1 grep -vE '^[^ :]+:[0-9]+: [^:]+(:[0-9]+)?: [^:]+(: [^:]+)?$' \
-            "$BATS_TEST_TMPDIR/lines"
+        run -0 torn_lines
+        same '' "$output" "torn lines, with $FLAGS"
     done
 }
 
-# There is address space for a few stacks only.
+logged() {
+    [ "$(wc -l < "$LOG")" -ge "$1" ]
+}
+
+torn_lines() {
+    sed '1d; $d' "$LOG" | awk '
+        !match($0, /^[^ :]+:[0-9]+: /) { print; next }
+        { file = substr($0, 1, index($0, ":"))
+          if (index(substr($0, RLENGTH), file)) print }' | head -n 5
+}
+
+# There is address space for a few stacks more than it has with one client.
 @test "07 thread: no room for another thread: that client gets EOF, the others live on" {
     memory_is_its_own
-    (ulimit -v 20000 && scene) <<'END'
+    local size
+    start_server
+    client 4
+    gets_an_answer 4
+    size=$(sed -n 's/^VmSize:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$PID/status" 2> /dev/null) ||
+        skip "no /proc here"
+    exec 4>&-
+    teardown
+    (ulimit -v $((size + 15000)) && scene) <<'END'
 server
 A connect
 A send "one\n"
 A expect "ONE\n"
 crowd 200
-see "pthread_create: "
 C connect
 C expect eof
-idle 50ms
 A send "two\n"
 A expect "TWO\n"
 crowd leaves
-idle 50ms
+wait 50ms
 B connect
 B send "room again\n"
 B expect "ROOM AGAIN\n"
@@ -408,7 +455,7 @@ END
     within 2 has_children 2
     client 4
     gets_an_answer 4
-    sleeps_in select
+    within 5 eval '[ "$(asleep_in "$PID")" != running ]'
     kill -KILL "$(children | tail -n 1)" "$(children | head -n 1)"
     reads_the_end 4
     within 2 has_children 2
@@ -419,13 +466,16 @@ END
 
 @test "07 thread, process: each client gets its own one, and only that one reads from it" {
     local born
+    takes_all "-m thread" "-m process"
     under_xray
     for FLAGS in "-m thread" "-m process"; do
         start_server -q
         "$ROOT/clients/load" -p "$PORT" -c 10 -n 2 3>&-
         born=$(births)
         "$ROOT/clients/load" -p "$PORT" -c 20 -n 2 3>&-
-        same 20 $(($(births) - born)) "threads or processes for 20 clients"
+        born=$(($(births) - born))
+        echo "$born threads or processes for 20 clients"
+        [ "$born" -ge 20 ]
         same 30 "$(readers)" "threads or processes that have read"
         teardown
     done
@@ -433,33 +483,49 @@ END
 
 @test "07 pool, prefork: only the workers read, and it starts no more of them" {
     local born
+    takes_all "-m pool -w 5" "-m prefork -w 5"
     under_xray
     for FLAGS in "-m pool -w 5" "-m prefork -w 5"; do
         start_server -q
         "$ROOT/clients/load" -p "$PORT" -c 30 -n 2 3>&-
         born=$(births)
         "$ROOT/clients/load" -p "$PORT" -c 30 -n 2 3>&-
-        same "$born" "$(births)" "threads or processes, after 30 more clients"
+        born=$(($(births) - born)) # a runtime may start a few of its own
+        echo "$born more threads or processes for 30 more clients"
+        [ "$born" -le 5 ]
         [ "$(readers)" -le 5 ]
         teardown
     done
 }
 
 @test "07 one thread or process sleeps in accept(), and for each client one in recv()" {
+    [ -n "$(asleep_in $$)" ] || skip "no /proc/PID/syscall here"
+    takes_all "-m thread" "-m process"
     for FLAGS in "-m thread" "-m process"; do
         start_server
-        sleeps_in accept
+        within 5 asleep_so accept 0
         client 4
         gets_an_answer 4
-        sleeps_in accept
-        local pid
-        for pid in $(children) $(ls "/proc/$PID/task"); do
-            asleep_in "$pid"
-        done | sort -u > "$BATS_TEST_TMPDIR/sleepers"
-        run -0 grep -x recv "$BATS_TEST_TMPDIR/sleepers"
-        exec 4>&-
+        client 5
+        gets_an_answer 5
+        within 5 asleep_so accept 2 ||
+            { echo "its threads are in:"; sleepers | sort | uniq -c; return 1; }
+        exec 4>&- 5>&-
         teardown
     done
+}
+
+# The calls in which its threads and processes are.
+sleepers() {
+    local task
+    for task in $(tasks); do asleep_in "$task"; done
+}
+
+# asleep_so accept N: at least one thread sleeps in accept(), and N in recv() or
+# read().
+asleep_so() {
+    [ "$(sleepers | grep -cx accept)" -ge 1 ] &&
+        [ "$(sleepers | grep -cxE 'recv|read')" -ge "$2" ]
 }
 
 @test "07 client: 100 threads, 100 messages each, every answer checked, one line" {

@@ -6,50 +6,56 @@
 # process behind. Until then it must survive all its clients.
 
 load inside
+load outside
 
 # ------------------------------------------------------------------- start
 
 listens_on_127_0_0_1_alone() {
     start_server
-    same "$LESSON: listening on 127.0.0.1:$PORT" "$(head -n 1 "$LOG")"
-    [ -r /proc/net/tcp ] || return 0
-    local hex
-    hex=$(printf '0100007F:%04X 00000000:0000 0A' "$PORT")
-    contains "$(cat /proc/net/tcp)" "$hex"
-    [ ! -r /proc/net/tcp6 ] ||
-        ! grep -q "$(printf ':%04X [0:]* 0A' "$PORT")" /proc/net/tcp6
+    same "$LESSON: listening on 127.0.0.1:$PORT" "$(head -n 1 "$LOG")" \
+        "its first line"
+    is_not_the_lessons_own
+    [ ! -r /proc/net/tcp ] ||
+        same "127.0.0.1:$PORT" "$(listening | sort -u)" "addresses that it listens on"
 }
 
 names_a_port_in_use() {
     start_server
-    refuses 1 -p "$PORT"
+    refuses_on_stderr 1 -p "$PORT"
     same 1 "${#lines[@]}" "lines of the message"
-    contains "$output" bind
-    contains "$output" "$PORT"
+    contains "$output" "$PORT" "its message must name the port"
+    [[ ${output,,} =~ bind|listen ]] ||
+        contains "$output" bind "its message must name the call"
 }
 
 refuses_wrong_usage() {
     local words
     for words in "-p" "-p abc" "-p 65536" "-p -1" "-p 12x" "-Z" "-q extra"; do
         # shellcheck disable=SC2086 # they are words
-        refuses 2 $words
-        contains "$output" usage
+        refuses_on_stderr 2 $words
+        contains "${output,,}" usage "its message with $words: the usage"
     done
-    refuses 2 -p 12x
-    contains "$output" 12x
+    refuses_on_stderr 2 -p 12x
+    contains "$output" 12x "its message with -p 12x: the wrong word"
 }
 
+# The log is on standard output, and names each client at least twice: when it
+# comes and when it goes. With -q there is no log, not on standard error either.
 logs_unless_quiet() {
+    local errors=$BATS_TEST_TMPDIR/errors
+    # shellcheck disable=SC2016 # that shell expands it
+    SLOWLY=$(quoted bash -c 'exec "$@" 2> "$0"' "$errors")
     start_server
-    "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 3>&-
-    run -0 grep -cE '^[^ :]+:[0-9]+: .*127\.0\.0\.1:[0-9]+' "$LOG"
+    load_client -c 5 -n 1
+    within 5 logs_each_client || log_is_wrong
     teardown
     start_server -q
-    "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 3>&-
+    load_client -c 1 -n 1
     kill -TERM "$PID"
-    within 2 gone "$PID"
+    ends_within_2_s TERM
     same "$LESSON: listening on 127.0.0.1:$PORT bye" "$(tr '\n' ' ' < "$LOG" |
-        sed 's/ $//')"
+        sed 's/ $//')" "all its lines, with -q"
+    same '' "$(head -c 200 "$errors")" "standard error, with -q"
 }
 
 # Started with fds 0 to 2 closed, the server would get one of these numbers for
@@ -62,9 +68,11 @@ keeps_clients_off_the_standard_fds() {
     "$PROGRAM" -p "$PORT" $FLAGS <&- >&- 2>&- 3>&- &
     PID=$!
     set +m
-    within 5 "$ROOT/clients/load" -p "$PORT" -c 1 -n 3 -t 2 \
-        > "$BATS_TEST_TMPDIR/load" 2>&1 3>&- ||
-        { cat "$BATS_TEST_TMPDIR/load"; return 1; }
+    within 5 load_client -c 1 -n 3 -t 2 > "$BATS_TEST_TMPDIR/tries" || {
+        echo "with fds 0 to 2 closed a client gets other bytes (its log?), or none:"
+        tail -n 1 "$BATS_TEST_TMPDIR/tries"
+        return 1
+    }
 }
 
 # ------------------------------------------------------------------- bytes
@@ -84,7 +92,7 @@ END
 }
 
 answers_8_mib() {
-    scene <<'END'
+    scene --timeout 20 <<'END'
 server
 A connect
 A send 262144 "the quick brown fox, 0123456789\n"
@@ -109,8 +117,10 @@ END
 
 # -------------------------------------------------------------------- ends
 
+# The kernel has no room for all that A is to get. So the end of file comes
+# while bytes are pending.
 answers_after_half_close() {
-    scene <<'END'
+    scene --timeout 20 <<'END'
 server
 A connect
 A send 1000000 "half-close "; A shut
@@ -137,8 +147,6 @@ A close
 B connect
 B send "alive\n"
 B expect "ALIVE\n"
-B close
-idle 50ms
 END
 }
 
@@ -155,28 +163,20 @@ A connect; A send "x"; A shut; A reset
 B connect
 B send "alive\n"
 B expect "ALIVE\n"
-B close
-idle 50ms
 END
 }
 
+# More clients do it than the server may have files open: each one's fd is free
+# again, although send() has failed.
 survives_a_reset_with_bytes_pending() {
-    scene <<'END'
-server
-A connect
-A send 20000000 x
-wait 100ms
-A reset
-A connect
-A send 20000000 x
-wait 100ms
-A close
-B connect
-B send "alive\n"
-B expect "ALIVE\n"
-B close
-idle 50ms
-END
+    {
+        echo "limit $(($(fds_when_ready) + 8))"
+        echo server
+        for _ in {1..12}; do
+            printf 'A connect\nA send 10000000 x\nwait 20ms\nA %s\n' reset close
+        done
+        printf 'B connect\nB send "alive\\n"\nB expect "ALIVE\\n"\n'
+    } | scene
 }
 
 survives_a_reset_in_the_backlog() {
@@ -193,8 +193,10 @@ E expect "ALIVE\n"
 END
 }
 
+# STOP and CONT end a call that sleeps: with EINTR, or send() with the number of
+# bytes that it has sent so far.
 survives_stop_and_continue() {
-    scene <<'END'
+    scene --timeout 20 <<'END'
 server
 signal STOP
 signal CONT
@@ -205,6 +207,16 @@ signal STOP
 A send "two\n"
 signal CONT
 A expect "TWO\n"
+A send 2000000 "deaf "
+wait 100ms
+signal STOP
+signal CONT
+wait 20ms
+signal STOP
+signal CONT
+A expect 2000000 "DEAF "
+A send "three\n"
+A expect "THREE\n"
 END
 }
 
@@ -224,12 +236,8 @@ signal $signal
 expect exit 0
 see "^bye\$"
 END
-        start_server
-        "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 3>&-
-        kill -s "$signal" "$PID"
-        within 2 gone "$PID"
-        ends_with 0 "$PID"
-        same bye "$(tail -n 1 "$LOG")" "last line after $signal"
+        ends_and_starts_again "$signal" || ends_and_starts_again "$signal" ||
+            ends_and_starts_again "$signal" # another program has taken the port
     done
 }
 
@@ -237,6 +245,7 @@ END
 # the signals still end it.
 ends_with_a_full_log() {
     local signal line
+    can_start
     mkfifo "$BATS_TEST_TMPDIR/pipe"
     exec 9<> "$BATS_TEST_TMPDIR/pipe"
     for signal in TERM INT; do
@@ -258,6 +267,7 @@ ends_with_a_full_log() {
 
 # -------------------------------------------------------------------- many
 
+# D gets the fd that A had, which is below those of B and C.
 serves_others_beside_a_silent_client() {
     scene <<'END'
 server
@@ -271,80 +281,128 @@ C expect "ME TOO\n"
 A silent 50ms
 A send "at last\n"
 A expect "AT LAST\n"
+A shut
+A expect eof
+D connect
+D send "d\n"
+D expect "D\n"
+C send "still here\n"
+C expect "STILL HERE\n"
+B send "me too\n"
+B expect "ME TOO\n"
 END
 }
 
+# Bytes are pending for A, then for C as well, while B sends a buffer full of
+# other bytes. Nobody gets what is another client's.
 serves_others_beside_a_deaf_client() {
-    scene <<'END'
+    scene --timeout 20 <<'END'
 server
 A connect
-A send 4000000 "deaf "
+A send 2000000 "deaf "
+wait 100ms
+C connect
+C send 2000000 "mute "
 wait 100ms
 B connect
-B send 4000 "hello\n"
-B expect 4000 "HELLO\n"
-A expect 4000000 "DEAF "
+B send 50000 "hello\n"
+B expect 50000 "HELLO\n"
+A expect 2000000 "DEAF "
 A send "again\n"
 A expect "AGAIN\n"
+B send "and B\n"
+B expect "AND B\n"
+C expect 2000000 "MUTE "
+C send "again\n"
+C expect "AGAIN\n"
 END
 }
 
+# A reads nothing; then it closes its sending side, too. B resets.
 sleeps_beside_a_deaf_client() {
-    scene <<'END'
+    scene --timeout 20 <<'END'
 server
 A connect
-A send 20000000 x
+A send 10000000 x
 wait 100ms
-idle 200ms
-A expect 20000000 X
+idle 100ms
+A shut
+wait 20ms
+idle 100ms
+A expect 10000000 X
+A expect eof
+B connect
+B send 10000000 x
+wait 100ms
+B reset
 idle 50ms
 END
 }
 
-# 64 KiB for each client, and some memory for the allocator.
+# 64 KiB for each client, and some memory for the allocator. The first ten
+# clients send less: what the server kept for them may not serve for more.
 keeps_64_kib_for_a_deaf_client() {
+    local most=1000
+    [ -z "${SERVER:-}" ] || most=2000
     memory_is_its_own
-    scene --timeout 10 <<'END'
+    memory_of <<'END'
 server -q
-crowd 10 send 20000000 x
+crowd 10 send 10000000 x
 wait 150ms
-memory 1000
+crowd resets
 B connect
 B send "hello\n"
 B expect "HELLO\n"
-crowd resets
 wait 50ms
-crowd 10 send 20000000 x
+memory 1000000000
+crowd 10 send 30000000 x
 wait 150ms
-memory 1000
+memory 1000000000
+crowd 10 send 30000000 x
+wait 150ms
+memory 1000000000
+B send "alive\n"
+B expect "ALIVE\n"
 END
+    echo "KiB, before and with 10 and with 20 clients that do not read:" \
+        "${MEMORY[*]}; at most $most more each time"
+    [ $((MEMORY[1] - MEMORY[0])) -le "$most" ]
+    [ $((MEMORY[2] - MEMORY[1])) -le "$most" ]
 }
 
 # One client sends a message without end. xray makes the server slower than this
 # client, so only a server that takes turns ever answers the other client.
 takes_turns_with_a_greedy_client() {
-    "$XRAY" -o /dev/null -- true 3>&- &&
-        SLOWLY=$(quoted "$XRAY" -q -o /dev/null --)
+    TRACE=/dev/null
+    "$XRAY" -o /dev/null -- true 3>&- && TRACE=$BATS_TEST_TMPDIR/trace &&
+        SLOWLY=$(quoted "$XRAY" -o "$TRACE" --)
     start_server -q
-    "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 -s 1073741824 \
+    "$ROOT/clients/load" -p "$PORT" -c 1 -n 1 -s 1073741824 -t 60 \
         > "$BATS_TEST_TMPDIR/greedy" 2>&1 3>&- &
     local greedy=$!
-    sleep 0.2
-    kill -0 "$greedy"
-    run "$ROOT/clients/load" -p "$PORT" -c 1 -n 20 -t 2 3>&-
-    kill -0 "$greedy" # the greedy client is still sending
+    within 5 at_work "$greedy" || {
+        echo "wanted: it reads more than 4,000,000 bytes of one client in 5 s"
+        echo "got:    $(received) bytes"
+        return 1
+    }
+    run "$ROOT/clients/load" -p "$PORT" -c 1 -n 20 -t 5 3>&-
+    kill -0 "$greedy" 2> /dev/null || # the greedy client is still sending
+        { echo "the client that sends without end: $(head -n 1 \
+            "$BATS_TEST_TMPDIR/greedy")"; return 1; }
     kill "$greedy"
-    same 0 "$status" "$output"
+    [ "$status" = 0 ] ||
+        { echo "the other client: ${lines[0]}"; return 1; }
+    takes_short_turns
 }
 
+# The clients are connected before the server stops: how many may wait for
+# accept() is not asked here.
 answers_a_burst() {
-    local burst=200
-    [ "$(uname)" != Darwin ] || burst=100 # no backlog there is above 128
-    scene <<END
+    scene --timeout 20 <<'END'
 server
 A connect
+crowd 200
 signal STOP
-crowd $burst
 crowd send "hi\n"
 A send "one\n"; A send "two\n"; A send "three\n"
 signal CONT
@@ -356,8 +414,10 @@ END
 # ------------------------------------------------------------------ limits
 
 serves_on_without_fds() {
-    scene <<'END'
-limit 20
+    local most
+    most=$(($(fds_when_ready) + 16))
+    scene <<END
+limit $most
 server -q
 A connect
 A send "one\n"
@@ -374,11 +434,12 @@ B connect
 B send "room again\n"
 B expect "ROOM AGAIN\n"
 END
+    logs_that_it_has_no_fd "$most"
 }
 
 serves_on_beyond_1024_fds() {
     fd_limit_of 1200
-    scene <<'END'
+    scene --timeout 20 <<'END'
 limit 1200
 server
 A connect
@@ -387,9 +448,7 @@ A expect "ONE\n"
 crowd 1100
 A send "two\n"
 A expect "TWO\n"
-idle 100ms
 crowd leaves
-idle 50ms
 B connect
 B send "room again\n"
 B expect "ROOM AGAIN\n"
@@ -397,57 +456,64 @@ END
 }
 
 loses_no_fd() {
-    scene <<'END'
-limit 24
+    scene <<END
+limit $(($(fds_when_ready) + 20))
 server
 crowd 10 send "hi\n" expect "HI\n"
 crowd leaves
-idle 20ms
 crowd 10 send "hi\n" expect "HI\n"
 crowd resets
-idle 20ms
 crowd 10 send "hi\n" expect "HI\n"
 crowd send 100000 x
 crowd resets
-idle 20ms
+crowd 10 send 10000000 x
+wait 50ms
+crowd resets
 crowd 10 send "hi\n" expect "HI\n"
 END
 }
 
+# Each round: 600 clients come and go; 15 reset while bytes are pending; five get
+# all that was pending; one stops sending. A round that takes no more memory
+# than the one before shows that nothing is lost. (An allocator, or a language's
+# runtime, keeps memory that was used once, so the first rounds may take some.)
 loses_no_memory() {
+    local round
     memory_is_its_own
-    scene <<'END'
-server -q
-crowd 100 send 100000 x expect 100000 X
-crowd leaves
-idle 20ms
-memory 1000
-crowd 20 send 20000000 x
+    round='crowd 300 send "hi\n" expect "HI\n" leaves
+crowd 300 send 5000 x resets
+crowd 15 send 10000000 x
 wait 50ms
 crowd resets
-idle 20ms
-crowd 20 send 8000000 x
+crowd 5 send 10000000 x
 wait 50ms
-crowd expect 8000000 X
+crowd expect 10000000 X
 crowd leaves
-idle 20ms
-crowd 20 send 8000000 x
+A connect
+A send 100000 x; A shut
+A expect 100000 X
+A expect eof
+B connect
+B send "hello\n"
+B expect "HELLO\n"
+B close
 wait 50ms
-crowd expect 8000000 X
-crowd leaves
-idle 20ms
-crowd 20 send 20000000 x
-wait 50ms
-crowd resets
-idle 20ms
-memory 1000
-END
+memory 1000000000'
+    memory_of --timeout 20 <<< "server -q
+$round
+$round
+$round
+$round
+$round"
+    grows_no_more 200
 }
 
 # -------------------------------------------------------------------- idle
 
 # The server uses no CPU time at all, to the nanosecond. So it makes no system
-# call either, and has no timer that ticks once a second.
+# call either, and has no timer that ticks once a second. In each of these
+# states: nobody has come; clients are silent; one has left, one has reset, one
+# has sent an urgent byte.
 makes_no_system_call_when_idle() {
     scene <<'END'
 server
@@ -456,7 +522,21 @@ A connect
 B connect
 A send "hello\n"
 A expect "HELLO\n"
-B close
+idle 50ms
+A send "!" urgent
+wait 20ms
+idle 50ms
+A reset
+B send "hello\n"; B shut
+B expect "HELLO\n"
+B expect eof
+idle 50ms
+C connect
+C send "hello\n"
+C expect "HELLO\n"
+C close
+idle 50ms
+D connect
 idle 1100ms
 END
 }
@@ -465,49 +545,56 @@ END
 #
 # These rows count the server's system calls with xray (see inside.bash). They
 # leave out the calls of its log, which may sleep in a full pipe, and of locks.
+# A server could act in another way while it is traced. So /proc shows, too,
+# where it sleeps without xray.
 
 # sleeps_in_its_wait [NAME...]: whatever its clients do, the server sleeps in one
 # call, which is one of NAMEs (without a NAME: any call that waits for several
 # fds). It sleeps neither in accept(), nor in recv(), nor in send() to a client
-# that does not read.
+# that does not read. (An event loop in the place of callbacks or coroutines, 06
+# and 08, looks the same from outside.)
 sleeps_in_its_wait() {
     local waits="select pselect poll ppoll epoll_wait epoll_pwait epoll_pwait2"
+    local untraced traced
     waits=${*:-$waits io_uring_enter kevent}
+    needs_xray
+    untraced=$(sleeps_with_4_clients) || { echo "$untraced"; return 1; }
     under_xray
     busy_scene
-    echo "It slept in (and may in one of: $waits):"
-    sleeps | sort | uniq -c
-    case " $waits " in
-        *" $(sleeps | sort -u) "*) ;;
-        *) return 1 ;;
+    # shellcheck disable=SC2086 # they are words
+    slept_only_in $waits
+    case ${1:-} in select | poll)
+        between 5 9999 "$(fds_waited_for)" \
+            "fds that its $1() waits for, with a listener and four clients" ;;
     esac
-    [ "$(sleeps | wc -l)" -ge 5 ]
+    traced=$(sleeps_with_4_clients)
+    same "$untraced" "$traced" "where its threads sleep: without xray, and with it"
 }
 
-# counts_calls [N]: with 100 clients the server makes at most N recv (1) and one
-# send per message, and a few more when clients connect and leave. One wait
-# returns all clients that are ready, so there are no more waits than messages.
-# One thread reads from all clients, or a few threads do.
+# counts_calls [N]: with 100 clients the server makes at most two recv per
+# message (the kit's own ones N, or 1), one send, and a few more when clients
+# connect and leave. One wait returns all clients that are ready, so there are
+# not many more waits than messages. One thread reads from all clients, or a few
+# threads do: also without xray there are not many more of them with 100
+# clients than with one.
 counts_calls() {
-    local messages=2000 recv send wait
+    local messages=2000 recv send wait most_recv=${1:-1}
     local most=$((messages + 300))
+    [ -z "${SERVER:-}" ] || most_recv=2
+    needs_xray
+    adds_few_threads
     under_xray
     start_server -q
-    "$ROOT/clients/load" -p "$PORT" -c 100 -n $((messages / 100)) 3>&-
+    load_client -c 100 -n $((messages / 100)) -t 30
     kill -TERM "$PID"
-    within 2 gone "$PID"
+    ends_within_2_s TERM
     recv=$(tally calls recv recvfrom recvmsg read readv)
     send=$(tally calls send sendto sendmsg write writev)
     wait=$(tally calls select pselect poll ppoll epoll_wait epoll_pwait \
         epoll_pwait2)
-    echo "$messages messages: $recv recv, $send send, $wait waits"
-    echo "at most $((most + messages * (${1:-1} - 1))) recv, $most send and waits"
-    [ "$recv" -ge "$messages" ]
-    [ "$send" -ge "$messages" ]
-    [ "$wait" -ge 1 ]
-    [ "$recv" -le $((most + messages * (${1:-1} - 1))) ]
-    [ "$send" -le "$most" ]
-    [ "$wait" -le "$most" ]
-    echo "100 clients: $(readers) threads read, at most 50"
-    [ "$(readers)" -le 50 ]
+    most_recv=$((most + messages * (most_recv - 1)))
+    between "$messages" "$most_recv" "$recv" "calls of recv for $messages messages"
+    between "$messages" "$most" "$send" "calls of send for $messages messages"
+    between 1 $((most + messages)) "$wait" "waits for $messages messages"
+    between 1 50 "$(readers)" "threads or processes that read from 100 clients"
 }

@@ -14,7 +14,7 @@ setup() {
     chmod a+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR"
     chmod 700 "$KIT" # where there are no namespaces, this keeps the server out
     cp "$ROOT"/clients/{play,load,xray} "$KIT/clients"
-    cp "$ROOT"/tests/{grade,cage.bash,*.awk} "$KIT/tests"
+    cp "$ROOT"/tests/{grade,cage.bash,diagnose.bash,hints,*.awk} "$KIT/tests"
     echo "the commit" > "$KIT/COMMIT"
     echo 'int main(void) { return 0; }' > "$KIT/03-select/server.c"
     printf '%%/server: %%/server.c\n\tcc -o $@ $<\nclients/%%:\n' > "$KIT/Makefile"
@@ -145,7 +145,7 @@ needs_root() {
     same "1 passed" "$(status_of starts)"
     same "0 failed" "$(status_of echoes)"
     same "0 not run" "$(status_of third)"
-    contains "$(cat "$OUT/report.txt")" "ends at once, with exit status 1"
+    contains "$(cat "$OUT/report.txt")" "The server ends at once: exit status 1"
 }
 
 @test "a test that bats does not run is not passed" {
@@ -194,14 +194,87 @@ needs_root() {
     same "0 cannot run: no luck" "$(status_of skips)"
 }
 
-@test "flags that the server refuses are skipped, by name" {
+@test "a part on top of the lesson, whose flags the server refuses, costs nothing" {
     grade MODEL=x <<< 'case "$*" in *-x*) exit 2 ;; esac'
-    same 1 "$status"
+    same 0 "$status"
+    contains "$output" "15 of 15 points"
     same "0 skipped: the server refuses -x" "$(status_of -x)"
     same "5 passed" "$(status_of third)"
+    run -1 grep '"status":"failed"' "$OUT/results.json"
+    grade MODEL=x <<< 'case "$*" in -x) exit 1 ;; esac' # it takes -x, and fails
+    same 1 "$status"
+    contains "$output" "15 of 21 points"
     grade MODEL=y <<< 'exit 0'
     same 2 "$status"
     contains "$output" "lesson 03 has these: x skip"
+}
+
+@test "a part in the place of the lesson, whose flags the server refuses, is 0 points" {
+    sed -i 's/03-x    | also/03-x    | only/' "$KIT/tests/points"
+    grade MODEL=x <<< 'case "$*" in *-x*) exit 2 ;; esac'
+    same 1 "$status"
+    contains "$output" "3 of 9 points"
+    same "0 skipped: the server refuses -x" "$(status_of -x)"
+}
+
+# ------------------------------------------------------ what a student reads
+
+# kit_rows: the rows of start and bytes are the kit's own, with this server.
+kit_rows() {
+    cp "$ROOT"/tests/{helper,contract,inside}.bash "$KIT/tests"
+    printf '%s\n' 'load helper' 'load contract' 'lesson 03-select' \
+        '@test "03 starts" { names_a_port_in_use; }' \
+        '@test "03 echoes" { answers_every_byte; }' > "$KIT/tests/03-select.bats"
+    printf '%s\n' 'gate | echoes' '1 | start | 03 | starts' \
+        '2 | bytes | 03 | echoes' > "$KIT/tests/points"
+    mkdir "$BATS_TEST_TMPDIR/theirs"
+    ${CC:-cc} -std=gnu11 -w -D"$1" -o "$BATS_TEST_TMPDIR/theirs/server" \
+        "$ROOT/tests/wrong.c"
+}
+
+@test "the report has a command for the student, and it fails in the same way" {
+    local command
+    kit_rows WRONG_BYTE
+    run_grade "SERVER=$BATS_TEST_TMPDIR/theirs/server" "OUT=$KIT/build/grade/03-select"
+    same 1 "$status"
+    run -1 grep -rE "kit-grade\.|tests/helper" "$KIT/build/grade/03-select/report.txt"
+    command=$(sed -n '/clients\/play --pace/,/[.]play$/p' \
+        "$KIT/build/grade/03-select/report.txt")
+    contains "$command" "clients/play --pace 0 --server $BATS_TEST_TMPDIR/theirs/server"
+    contains "$command" " build/grade/03-select/replay/echoes.play"
+    run bash -c "cd $(quoted "$KIT") && $command" 3>&- < /dev/null
+    same 1 "$status"
+    contains "$output" 'echoes.play:4: A expect'
+    contains "$output" 'after 3 right bytes'
+}
+
+@test "the report of a submission: its program is there for the command" {
+    kit_rows NONE
+    cp "$ROOT/tests/samples/right/server.c" "$BATS_TEST_TMPDIR/theirs"
+    sed -i "s/buffer\[i\] >= 'a'/buffer[i] > 'a'/" "$BATS_TEST_TMPDIR/theirs/server.c"
+    run_grade "SUBMISSION=$BATS_TEST_TMPDIR/theirs" "OUT=$KIT/build/grade/03-select"
+    same 1 "$status"
+    contains "$output" "clients/play --pace 0 --server build/grade/03-select/server"
+    "$PLAY" --quiet --server "$KIT/build/grade/03-select/server" - 3>&- \
+        <<< $'server\nA connect; A send "b"\nA expect "B"'
+}
+
+@test "on another machine: the scene is in the report, and no path is" {
+    kit_rows WRONG_BYTE
+    run_grade "SERVER=$BATS_TEST_TMPDIR/theirs/server" REMOTE=yes
+    contains "$output" "--server path/to/yours"
+    contains "$output" "the scene, echoes.play:"
+    contains "$output" "# <--- it failed here"
+    run -1 grep -F "$BATS_TEST_TMPDIR" "$OUT/results.json"
+}
+
+@test "a server that does not start: the report says why, once" {
+    kit_rows ENDS
+    run_grade "SERVER=$BATS_TEST_TMPDIR/theirs/server"
+    same 1 "$status"
+    contains "$output" "The server ends at once: exit status 3"
+    contains "$output" "no file server.conf"
+    grep -q "not run: the server does not start" "$OUT/rows/2.txt"
 }
 
 # -------------------------------------------------------------------- trust

@@ -36,6 +36,9 @@ esac
 
 ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 PLAY=$ROOT/clients/play
+STARTED_IN=$PWD SOFT_FILES=$(ulimit -Sn) SOFT_MEMORY=$(ulimit -Sv)
+# shellcheck source-path=SCRIPTDIR source=diagnose.bash
+. "$BATS_TEST_DIRNAME/diagnose.bash"
 
 # A test compiles programs to a directory below TMPDIR, and runs them.
 if [ ! -e "$BATS_RUN_TMPDIR/probe" ]; then
@@ -54,6 +57,7 @@ lesson() {
     FLAGS=${2:-}
     PROGRAM=${SERVER:-$ROOT/$LESSON/server}
     case $PROGRAM in /*) ;; *) PROGRAM=$PWD/$PROGRAM ;; esac
+    SERVER_PATH=$PROGRAM # whatever PROGRAM becomes: under_xray
 }
 
 # build TARGET...: make what a test runs, so that bats works without make before.
@@ -71,10 +75,53 @@ setup_file() {
 }
 
 # scene [OPTION...]: play the scene on standard input against $PROGRAM, with
-# its $FLAGS. A $RESTLESS server never idles (02), so its scenes only wait.
+# its $FLAGS. A $RESTLESS server never idles (02), so its scenes only wait. Where
+# it fails, the file of the scene is kept; see diagnose.bash. With --all, first,
+# the file "played" in BATS_TEST_TMPDIR has all that play prints.
 scene() {
-    sed "s/^server/server $FLAGS/; ${RESTLESS:+s/^idle/wait/}" |
-        SERVER=$PROGRAM "$PLAY" --quiet "$@" - 3>&-
+    local name status=0 words="is not ready|ended before|cannot start|: connect to"
+    can_start || return
+    [ "${1:-}" = --all ] || set -- --quiet "$@"
+    name=$(row_name).play
+    cd "$BATS_TEST_TMPDIR" || return # play's messages name the file alone
+    sed "s/^server/server $FLAGS/; ${RESTLESS:+s/^idle/wait/}" > "$name"
+    SERVER=$PROGRAM "$PLAY" "$@" "$name" 3>&- > played 2> said || status=$?
+    [ "$status" = 0 ] || [[ ${BATS_TEST_FILENAME##*/} != 0*-*.bats ]] || {
+        keep_scene "$BATS_TEST_TMPDIR/$name" said "${@:2}"
+        ! grep -qE "$words" said || starts || status=1
+    }
+    cat said
+    cd "$STARTED_IN" || return
+    return "$status"
+}
+
+# can_start: fail at once if a row of this file has found that the server does
+# not start; the grader sets NO_START.
+can_start() {
+    if [ ! -e "$BATS_FILE_TMPDIR/no-start$FLAGS" ] && [ -z "${NO_START:-}" ]; then
+        return 0
+    fi
+    echo "not run: the server does not start${FLAGS:+ with $FLAGS};" \
+        "the first row that failed says why"
+    : > "$BATS_TEST_TMPDIR/not-run"
+    return 1
+}
+
+# starts: no ready line has come. Find out why, and say it. The grader reads
+# no-start in REPLAY_DIR.
+starts() {
+    local pid=${PID:-}
+    [ "$(type -t "$PROGRAM")" != function ] || return 0
+    # shellcheck disable=SC2086 # they are words
+    diagnose_start "$LESSON" "${SERVER_PATH:-$PROGRAM}" $FLAGS \
+        > "$BATS_TEST_TMPDIR/why" || {
+        cat "$BATS_TEST_TMPDIR/why"
+        cp "$BATS_TEST_TMPDIR/why" "$BATS_FILE_TMPDIR/no-start$FLAGS"
+        [ -z "${REPLAY_DIR:-}" ] || [ -n "$FLAGS" ] ||
+            cp "$BATS_TEST_TMPDIR/why" "$REPLAY_DIR/no-start"
+    }
+    PID=$pid
+    [ ! -e "$BATS_FILE_TMPDIR/no-start$FLAGS" ]
 }
 
 # quoted WORD...: the words as the shell reads them again; a path may have
@@ -88,6 +135,7 @@ quoted() {
 # if any, is a command in front of it, quoted.
 start_server() {
     local exec=exec
+    can_start || return
     [ "$(type -t "$PROGRAM")" != function ] || exec= # it calls exec itself
     LOG=$BATS_TEST_TMPDIR/log
     : > "$LOG" # or an earlier server's ready line would stand there
@@ -96,12 +144,21 @@ start_server() {
         > "$LOG" 2>&1 < /dev/null 3>&- &
     PID=$!
     set +m
-    within 5 listens || { cat "$LOG"; return 1; }
+    within 5 listens || {
+        ! starts || log_end "$LOG"
+        return 1
+    }
 }
 
 listens() {
-    PORT=$(sed -n 's/.*listening on 127\.0\.0\.1:\([0-9]*\)$/\1/p' "$LOG")
-    [ -n "$PORT" ]
+    PORT=$(ready_port "$LOG")
+    [ "$PORT" -gt 0 ]
+}
+
+# load_client ARGUMENT...: clients/load at $PORT; it prints something where it fails.
+load_client() {
+    "$ROOT/clients/load" -p "$PORT" "$@" > "$BATS_TEST_TMPDIR/load" 2>&1 3>&- ||
+        { head -n 1 "$BATS_TEST_TMPDIR/load"; return 1; }
 }
 
 # within SECONDS COMMAND...: wait until it succeeds.
@@ -118,7 +175,11 @@ gone() {
     ! kill -0 "$1" 2> /dev/null
 }
 
+# Rows call this, too, to end a server.
 teardown() {
+    [ -n "${BATS_TEST_COMPLETED:-}" ] || [ -z "${LESSON:-}" ] ||
+        [[ ${FUNCNAME[1]:-} != bats_* ]] ||
+        [[ ${BATS_TEST_FILENAME##*/} != 0*-*.bats ]] || explain_failure
     [ -n "${PID:-}" ] || return 0
     { kill -KILL -- "-$PID" && wait "$PID"; } 2> /dev/null || true
     PID=
@@ -143,6 +204,11 @@ refuses() {
     while read -r line; do lines+=("$line"); done <<< "$output"
 }
 
+# ends_within_2_s SIGNAL: the server has got this signal, and it ends in time.
+ends_within_2_s() {
+    within 2 gone "$PID" || { echo "it does not end within 2 s of SIG$1"; return 1; }
+}
+
 # ends_with STATUS PID: this job of ours ends, with this exit status.
 ends_with() {
     local status=0
@@ -153,36 +219,34 @@ ends_with() {
 # same WANTED GOT [WHAT]: fail, and print both, where they differ.
 same() {
     [ "$1" = "$2" ] && return
-    printf '%s\n  wanted: %q\n  got:    %q\n' "${3:-not the same}" "$1" "$2"
+    printf '%s\n  wanted: %s\n  got:    %s\n' "${3:-not the same}" \
+        "$(visible "$1")" "$(visible "$2")"
     return 1
 }
 
-# contains TEXT PART: fail, and print both, where PART is not in TEXT.
+# visible TEXT: in quotes, or with \n and \e where it is more than one line.
+visible() {
+    case $1 in
+        *[![:print:]]* | *\'*) printf '%.500q' "$1" ;;
+        *) printf "'%.500s'" "$1" ;;
+    esac
+}
+
+# between LEAST MOST GOT WHAT: fail, and print all, where GOT is not in between.
+between() {
+    [ "$3" -lt "$1" ] || [ "$3" -gt "$2" ] || return 0
+    printf '%s\n  wanted: %s to %s\n  got:    %s\n' "$4" "$1" "$2" "$3"
+    return 1
+}
+
+# contains TEXT PART [WHAT]: fail, and print both, where PART is not in TEXT.
 contains() {
     case $1 in
         *"$2"*) return 0 ;;
     esac
-    printf 'not in the text\n  wanted: %q\n  in:     %q\n' "$2" "$1"
+    printf '%s\n  wanted: %s\n  in:     %s\n' "${3:-not in the text}" \
+        "$(visible "$2")" "$(visible "$1")"
     return 1
-}
-
-# asleep_in PID: print the system call that the process sleeps in, as
-# /proc/PID/syscall names it; print nothing where the system lacks that file.
-asleep_in() {
-    local number
-    read -r number _ 2> /dev/null < "/proc/$1/syscall" || return 0
-    case $(uname -m):$number in
-        x86_64:0 | aarch64:63) echo read ;;
-        x86_64:7 | x86_64:271 | aarch64:73) echo poll ;;
-        x86_64:23 | x86_64:270 | aarch64:72) echo select ;;
-        x86_64:35 | x86_64:230 | aarch64:101 | aarch64:115) echo nanosleep ;;
-        x86_64:43 | x86_64:288 | aarch64:202 | aarch64:242) echo accept ;;
-        x86_64:44 | aarch64:206) echo send ;;
-        x86_64:45 | aarch64:207) echo recv ;;
-        x86_64:202 | aarch64:98) echo futex ;;
-        x86_64:232 | x86_64:281 | aarch64:22) echo epoll_wait ;;
-        *) echo "$number" ;;
-    esac
 }
 
 # sleeps_in CALL: the server is, within some time, asleep in this call.

@@ -44,21 +44,54 @@ tally() {
 }
 
 # calls_seen: its calls from listen() on, without its log and its locks; a line
-# for each call: thread|name|arguments|result.
+# for each call: thread, name, arguments, result, with tabs between.
 calls_seen() {
     sed -nE '/ listen\(/,$ {
         /\) sleeps \.\.\.$/d; / futex\(/d
-        s/^xray +[0-9.]+ ms: (\[([0-9]+)\] )?([a-z_0-9]+)\(([^)]*)\):? ?(.*)$/\2|\3|\4|\5/p
+        s/^xray +[0-9.]+ ms: (\[([0-9]+)\] )?([a-z_0-9]+)\(([^)]*)\):? ?(.*)$/\2	\3	\4	\5/p
     }' "$TRACE"
 }
 
 # sleeps: the name of the call, on a line for each time that it slept. A call
-# that waits only for time is a "nap".
+# that waits only for time is a "nap". A thread that never touches a client, as
+# one that waits for signals, is left out.
 sleeps() {
-    calls_seen | awk -F'|' '
+    calls_seen | awk -F '\t' '
+        $2 == "accept" || $2 ~ /^(recv|send)/ { touches[$1] }
+        $2 == "accept" { client[$4] }
+        $2 ~ /^(read|write)/ && $3 in client { touches[$1] }
         $4 !~ /^slept / { next }
         $2 == "nanosleep" || $3 ~ /^(0 watched, )?[0-9.]+ m?s$/ { $2 = "nap" }
-        { print $2 }'
+        { thread[++n] = $1; call[n] = $2 }
+        END { for (i = 1; i <= n; i++)
+                  if (thread[i] in touches || call[i] ~ /select|poll/)
+                      print call[i] }'
+}
+
+# waits_for_sockets: how often it has called select(), poll() or epoll_wait()
+# for an fd.
+waits_for_sockets() {
+    calls_seen | awk -F '\t' '
+        $2 ~ /^p?select$|poll/ && $2 !~ /^epoll_c/ &&
+            $3 !~ /^(0 watched)?(, )?([0-9.]+ m?s)?$/ { n++ }
+        END { print n + 0 }'
+}
+
+# fds_waited_for: the most fds that select() or poll() have waited for at once;
+# if several threads wait, the sum over them.
+fds_waited_for() {
+    calls_seen | awk -F '\t' '
+        $2 ~ /^p?(select|poll)$/ || $2 == "ppoll" {
+            n = 0
+            gsub(/[0-9.]+ m?s/, "", $3)
+            while (match($3, /[0-9]+ fds/)) {
+                n += substr($3, RSTART, RLENGTH) + 0
+                $3 = substr($3, 1, RSTART - 1) substr($3, RSTART + RLENGTH)
+            }
+            n += gsub(/[0-9]+/, "", $3)
+            if (n > most[$1]) most[$1] = n
+        }
+        END { for (thread in most) sum += most[thread]; print sum + 0 }'
 }
 
 # slept_in REGEX...: it has slept in each of these calls, and in no other.
@@ -74,6 +107,39 @@ slept_in() {
         { echo "but it may sleep only in $all"; return 1; }
 }
 
+# slept_only_in NAME...: it has slept in one of these calls, two times or more,
+# and in no other. Where it slept in another one, say with which client of
+# busy_scene, and for how long: all others waited meanwhile.
+slept_only_in() {
+    local calls
+    calls=$(sleeps | sort | uniq -c | awk '{ print "  " $1 " times in " $2 "()" }')
+    case " $* " in
+        *" $(sleeps | sort -u) "*)
+            [ "$(sleeps | wc -l)" -lt 2 ] || return 0 ;;
+    esac
+    echo "wanted: it sleeps two times or more, in one call, and this is one of:"
+    echo "  $*"
+    echo "got:"
+    echo "${calls:-  it never sleeps}"
+    calls_seen | awk -F '\t' -v may=" $* " '
+        $2 ~ /^accept/ && $4 ~ /[0-9]$/ {
+            fd = $4; sub(/.* /, "", fd); name[fd] = substr("ABCD", ++n, 1) }
+        $4 ~ /^slept / && $2 ~ /^(accept|recv|read|send|write)/ &&
+            !index(may, " " $2 " ") {
+            fd = $3; sub(/[ ,].*/, "", fd); time = $4
+            match(time, /[0-9.]+ m?s/)
+            time = substr(time, RSTART, RLENGTH)
+            ms = time ~ /ms/ ? time + 0 : 1000 * time
+            if (ms > longest) {
+                longest = ms; call = $2; at = fd; how_long = time } }
+        END {
+            if (call == "") exit
+            with = at in name ? (call ~ /^[sw]/ ? " to " : " from ") name[at] : ""
+            print "the longest: " how_long " in " call "()" with \
+                (at in name ? ", and all other clients waited" : "") }'
+    return 1
+}
+
 # births: how many threads and processes have begun so far.
 births() {
     grep -cE ' a (thread|process) begins$' "$TRACE" || true
@@ -81,14 +147,20 @@ births() {
 
 # readers: how many threads or processes have received from a client.
 readers() {
-    calls_seen | awk -F'|' '$2 ~ /^(recv|read)/ && $4 ~ /copied [0-9]/ { print $1 }' |
+    calls_seen | awk -F '\t' '$2 ~ /^(recv|read)/ && $4 ~ /copied [0-9]/ { print "thread " $1 }' |
         sort -u | grep -c .
+}
+
+# received: how many bytes it has received from clients.
+received() {
+    calls_seen | awk -F '\t' '$2 ~ /^(recv|read)/ && $4 ~ /copied [0-9]/ {
+        sub(/.*copied /, "", $4); n += $4 } END { print n + 0 }'
 }
 
 # busy_scene: a bit of everything. Several clients send in turns and at once;
 # one sends much and never reads; then a half-close, a reset, and a pause.
 busy_scene() {
-    scene <<'END' || { echo "Its last call:"; tail -n 1 "$TRACE"; return 1; }
+    scene <<'END' || return
 server -q
 A connect; B connect; C connect
 A send "one\n"; B send "two\n"; A send "three\n"
@@ -111,4 +183,19 @@ A expect "ALIVE\n"
 A close
 wait 50ms
 END
+}
+
+# takes_short_turns: see takes_turns_with_a_greedy_client. Between two calls for
+# another fd, or two waits, one thread that serves all clients has not read more
+# than 1 MiB (with more than eight recv) from one client.
+takes_short_turns() {
+    [ "$TRACE" != /dev/null ] && [ "$(readers)" = 1 ] || return 0
+    calls_seen | awk -F '\t' '
+        $2 ~ /^(recv|read|send|write)/ && $3 != fd { fd = $3; bytes = calls = 0 }
+        $2 !~ /^(recv|read|send|write)/ { fd = ""; bytes = calls = 0 }
+        $2 ~ /^(recv|read)/ && /copied [0-9]/ {
+            n = $4; sub(/.*copied /, "", n); bytes += n; calls++
+            if (bytes > most) { most = bytes; with = calls } }
+        END { printf "longest turn: %d bytes, %d recv\n", most, with
+              exit most > 1048576 && with > 8 }'
 }

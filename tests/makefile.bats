@@ -152,8 +152,9 @@ fake_bats() {
 
 @test "SERVER=path puts another program in the place of the lesson's server" {
     fake_bats
-    run -0 make_ -s test-03-select SERVER=05-epoll/server
-    same "bats tests/03-select.bats with SERVER=$ROOT/05-epoll/server" "$output"
+    run -2 make_ -s test-03-select SERVER=05-epoll/server # it ran no test
+    contains "$output" \
+        "bats --tap tests/03-select.bats with SERVER=$ROOT/05-epoll/server"
     # The tests take it from there, and tell if there is nothing:
     local as_bats
     as_bats="BATS_TEST_DIRNAME=$(quoted "$ROOT/tests")

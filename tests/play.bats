@@ -547,7 +547,7 @@ END
     # Half a second: beside busy processes it may get no CPU for 20 ms.
     fails_at 2 'wanted  no use of the CPU in 0.5 s' --server ./busy $SOON \
         <<< $'server\nidle 500ms'
-    contains "$output" 'ms of it, and awake'
+    contains "$output" 'ms of it; the server went to sleep'
 }
 
 @test "play: memory: not more KiB than that since it was ready" {

@@ -9,8 +9,9 @@ END {
     for (i = 1; i <= n; i++) {
         printf "%s\n{\"number\":\"%d.%d\",\"name\":%s,", (i > 1 ? "," : ""),
             substr(lesson, 1, 2), i, json(sentence[i])
-        printf "\"score\":%d,\"max_score\":%d,\"status\":\"%s\",", score[i],
-            most[i], passed(i) ? "passed" : "failed"
+        printf "\"score\":%d,\"max_score\":%d,", score[i], most[i]
+        if (!out_of_play(i))
+            printf "\"status\":\"%s\",", passed(i) ? "passed" : "failed"
         printf "\"output\":%s,\"tags\":[%s],\"visibility\":\"visible\"}",
             json(message(i)), json(group[i])
     }

@@ -15,10 +15,7 @@ END {
         text = message(first)
         gsub(/\n/, "\n    ", text)
         printf "\n    %s\n", text
-        print "Try it by itself:"
-        printf "    SERVER=path/to/yours bats tests/%s.bats -f '%s'\n", lesson,
-            substr(title[first], 1, 40)
-        printf "What each row printed: rows/NUMBER.txt\n"
+        print "What each row printed: rows/NUMBER.txt"
     } else if (total == maximum)
         print "\nAll points."
 }

@@ -29,22 +29,30 @@ BEGIN {
 function passed(i) { return status[i] ~ /^passed/ }
 
 # out_of_play(I): the row has not been judged, and costs nothing.
-function out_of_play(i) { return status[i] ~ /^cannot run/ }
+function out_of_play(i) { return status[i] ~ /^(cannot run|skipped)/ && !most[i] }
 
-# message(I): what the row printed, or why there is nothing.
-function message(i,    file, line, text) {
+# message(I): what the row printed, or why there is nothing. Where the row says
+# what it wanted, the lines of the tests where it failed are left out.
+function message(i,    file, line, text, stack, inside) {
     if (passed(i))
         return status[i] == "passed" ? "" : status[i]
     if (status[i] != "failed")
         return status[i]
     file = ENVIRON["KIT_OUT"] "/rows/" i ".txt"
     while ((getline line < file) > 0)
-        if (line !~ /^1\.\.1$/) {
-            sub(/^# /, "", line)
-            text = text line "\n"
+        if (line !~ /^1\.\.1$/ && line !~ /^not ok 1 /) {
+            sub(/^# ?/, "", line)
+            inside = inside || line ~ /^\((from function|in test file) /
+            if (inside)
+                stack = stack line "\n"
+            else
+                text = text line "\n"
+            if (line ~ / failed( with status [0-9]+)?$/)
+                inside = 0
         }
     close(file)
-    return text
+    sub(/^\n/, "", text)
+    return text == "" ? stack : text
 }
 
 # escape(TEXT, FORM): every byte that the format does not allow, as it wants it.

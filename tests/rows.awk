@@ -3,7 +3,8 @@
 #     awk -v lesson=03-select [-v model=edge] -f rows.awk points 03-select.bats
 #
 # A line a row, in the table's order: number, group, points, flags that the row
-# is about, "gate" or "-", title; with tabs between. With -v check=1 it prints
+# is about, "also" or "only" (the part's) or "-", "gate" or "-", title; with tabs
+# between. With -v check=1 it prints
 # instead the rows that do not stand in the table exactly once.
 
 function trim(s) { gsub(/^ +| +$/, "", s); return s }
@@ -36,7 +37,7 @@ function plan(part, n,    key, p) {
     if (!check && p > 0 && (part in chosen ||
         (part == "" && (!only || group[n] ~ /^(start|bytes)$/))))
         rows[++count] = group[n] (part == "" ? "" : " " substr(part, 4)) "\t" \
-            p "\t" (part == "" ? "-" : flags[part]) "\t" \
+            p "\t" (part == "" ? "-\t-" : flags[part] "\t" how[part]) "\t" \
             (row[n] == gate ? "gate" : "-") "\t" title[key]
 }
 
@@ -51,6 +52,7 @@ file == 1 && /^[^#]/ {
         gate = $2
     else if ($1 == "part" && index($2, number) == 1) {
         part[++parts] = $2
+        how[$2] = $3
         flags[$2] = $4 == "" ? "-" : $4
         begins[$2] = $5 == "" ? "" : $5 " "
         names = names " " substr($2, 4)

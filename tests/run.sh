@@ -4,7 +4,8 @@
 #     tests/run.sh [NAME]     `make test`, `make test-03-select`
 #
 # Without NAME, the tests of the kit's machinery are left out, unless ALL=1:
-# these are the grader, the faults, the fuzzers, and other people's machines.
+# these are the grader, what a student reads, the faults, the fuzzers, and
+# other people's machines.
 # A lesson's name stands for the tests of its server and of its steps; where
 # SERVER names another server, for those of the server alone.
 #
@@ -39,7 +40,10 @@ if [ $# -gt 0 ]; then
         echo "There are no tests of $1. Try: $(cd tests && ls -- *.bats |
             sed 's/\.bats$//' | tr '\n' ' ')"
         exit 1
-    elif [ "$SERVER" ] || [ ! -f "$steps" ] || [ "$file" = "$steps" ]; then
+    elif [ "$SERVER" ]; then
+        bats --tap "$file" | awk -f tests/server-rows.awk
+        exit
+    elif [ ! -f "$steps" ] || [ "$file" = "$steps" ]; then
         exec bats "$file"
     fi
     exec bats "$file" "$steps"
@@ -49,7 +53,7 @@ out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT || exit 1
 trap 'exit 1' HUP INT TERM
 at_once=$(($(getconf _NPROCESSORS_ONLN) + 2))
 ls tests/*.bats | sed 's,^tests/,,' |
-    grep -vxE "${ALL:+none}(faults|fuzz|grade|ports)\\.bats" | xargs -P $at_once -I FILE sh -c \
+    grep -vxE "${ALL:+none}(faults|fuzz|grade|messages|ports)\\.bats" | xargs -P $at_once -I FILE sh -c \
     'bats "tests/$1" > "$2/$1" 2>&1; echo "$2/$1"' run FILE "$out" |
     while read -r file; do cat "$file"; done |
     awk '{ print; fflush() }

@@ -13,7 +13,7 @@
 
 #define PRINT(...) (quiet ? 0 : printf("server.c:" __VA_ARGS__))
 
-static struct { bool open; char *rest; size_t size; } client[FD_SETSIZE];
+static struct { bool open; char *rest; size_t size; int port; } client[FD_SETSIZE];
 static bool quiet, full;
 
 static void on_signal(int number)
@@ -30,7 +30,7 @@ static int usage(const char *word)
 
 static void drop(int fd, const char *why)
 {
-    PRINT("1: fd %d: %s\n", fd, why);
+    PRINT("1: 127.0.0.1:%d: %s\n", client[fd].port, why);
     close(fd);
     free(client[fd].rest);
     client[fd].rest = NULL;
@@ -80,12 +80,14 @@ static void accept_client(int listener)
     int fd = accept(listener, (struct sockaddr *)&peer, &size);
     if (fd < 0) {
         full = errno == EMFILE;
+        PRINT("3: accept: %s\n", strerror(errno));
     } else if (fd >= FD_SETSIZE) {
         close(fd);
     } else {
         fcntl(fd, F_SETFL, O_NONBLOCK);
         client[fd].open = true;
-        PRINT("2: fd %d is 127.0.0.1:%d\n", fd, ntohs(peer.sin_port));
+        client[fd].port = ntohs(peer.sin_port);
+        PRINT("2: 127.0.0.1:%d: accept: fd %d\n", client[fd].port, fd);
     }
 }
 
