@@ -151,6 +151,25 @@ alike() {
     done
 }
 
+@test "Break it: the tests that it names exist" {
+    local readme title
+    cd "$ROOT"
+    for readme in 0*/README.md; do
+        awk '/^<details>/ { inside = 1 } /^<\/details>/ { inside = 0 }
+            inside && /^ *- "/ { sub(/^ *- "/, ""); line = $0
+                while (line !~ /"$/ && (getline > 0)) {
+                    sub(/^ */, ""); line = line " " $0 }
+                sub(/"$/, "", line); print line }' \
+            "$readme" > "$BATS_TEST_TMPDIR/titles"
+        [ -s "$BATS_TEST_TMPDIR/titles" ] ||
+            { echo "$readme names no test"; return 1; }
+        while IFS= read -r title; do
+            grep -qF "@test \"$title\" {" "tests/${readme%%/*}.bats" ||
+                { echo "$readme: no test has the title: $title"; return 1; }
+        done < "$BATS_TEST_TMPDIR/titles"
+    done
+}
+
 @test "each .c compiles by itself, without a warning" {
     local file flags="-std=gnu11 -pthread -Wall -Wextra -Wshadow -Wpedantic"
     cd "$ROOT"
