@@ -77,11 +77,13 @@ $(lessons): %: %/server %/client clients/play $(my_server) \
 $(numbers):
 	@$(MAKE) --no-print-directory $(wildcard $@-*)
 
-# make 03d builds the step with that name, then plays its scene or runs it.
+# make 03d builds the step with that name, then plays its scene, or asks its
+# question and runs it.
 # Exit status 77: the system lacks what the step is about; a line has said it.
 step = $(basename $(wildcard 0*/steps/$@-*.c))
 $(letters): clients/play $(if $(XRAY),clients/xray)
 	@$(MAKE) -s --no-print-directory $(step)
+	@[ -f $(step).play ] || clients/ask.sh $(step).c
 	@if [ -f $(step).play ]; then $(alone) $(play) $(step).play; \
 	elif [ -f $(step).sh ]; then $(step).sh || [ $$? = 77 ]; \
 	else $(if $(XRAY),clients/xray --) $(step) || [ $$? = 77 ]; fi
