@@ -39,7 +39,7 @@ export CC PATH SERVER
 unexport BASH_ENV CDPATH ENV GREP_COLOR GREP_COLORS GREP_OPTIONS \
          QUOTING_STYLE
 
-.PHONY: help all test faults fuzz grade-all course clean models
+.PHONY: help all test faults fuzz museum grade-all course clean models
 .PHONY: $(lessons) $(numbers) $(letters)
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -105,6 +105,8 @@ diff-%:
 ##                               your server; one fault; other calls that fail
 ##   make fuzz                   invented .play files, FTP commands and HTTP
 ##                               requests; FUZZ=http SECONDS=60: one of them
+##   make museum                 mistakes in servers, and the test that sees
+##                               each; ONLY=no-bye: one of tests/mutants/
 ##   make tsan-07c               a step under ThreadSanitizer: does it race?
 ## Grade (needs bats)
 ##   make grade-03-select SUBMISSION=dir
@@ -139,6 +141,9 @@ tsan-%:
 faults: build/faults.so $(if $(SERVER),clients/play clients/load,all)
 	@FAULT='$(FAULT)' SEED='$(or $(SEED),1)' \
 	    ONLY='$(ONLY)' tests/faults.sh || [ $$? = 77 ]
+
+museum: clients/play clients/load clients/xray
+	@tests/museum.sh $(ONLY)
 
 fuzz:
 	@FUZZ_SECONDS='$(or $(SECONDS),20)' tests/fuzz.sh $(FUZZ)
@@ -175,8 +180,9 @@ $(filter 08-coroutines/%,$(pairs)) \
     08-coroutines/steps/08g-blocking-call: $(CO_IO)
 TRACE    := $(patsubst %,build/clients/%.o,trace calls tracee constants \
             timeline figure figure-svg svg)
-clients/play: $(patsubst %,build/clients/%.o,actions stage screen peers child \
-    proc where scene words play-common)
+clients/play: $(patsubst %,build/clients/%.o,actions client-actions stage \
+    screen columns peers child guard proc where scene words pattern \
+    play-common)
 clients/load: $(patsubst %,build/clients/load-%.o,latency report stream)
 clients/xray: $(TRACE) build/clients/xray-summary.o
 clients/models: $(TRACE) build/clients/figure-text.o
@@ -209,9 +215,9 @@ build/%.o: %.c
 -include $(wildcard build/*/*.d build/*/*/*.d) # which headers a file includes
 
 # A name that the kit does not have.
-unknown := $(filter-out help all test faults fuzz course clean models diff-% \
-           grade-% test-% tsan-% build/% $(lessons) $(numbers) $(letters) \
-           $(programs),$(MAKECMDGOALS))
+unknown := $(filter-out help all test faults fuzz museum course clean models \
+           diff-% grade-% test-% tsan-% build/% $(lessons) $(numbers) \
+           $(letters) $(programs),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):
 	@echo "There is no '$@' here. Lessons: $(lessons); steps:" \

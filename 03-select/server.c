@@ -6,7 +6,7 @@
  *
  * Look at main(): in each round the process gives all its sockets to select()
  * and sleeps in this call. Then it tests each socket: is it ready? No other
- * call blocks.
+ * call blocks but the log's printf(), when nobody reads the pipe it goes to.
  * The notes: 小结 - 最终版本 (the final version), put right.
  */
 #include <arpa/inet.h>

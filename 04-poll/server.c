@@ -35,8 +35,12 @@ enum {
     BACKLOG = 4096, /* clients that may wait for accept(); the kernel has a
                        limit of its own, net.core.somaxconn on Linux */
     BUFFER_SIZE = 64 * 1024, /* bytes: one recv() takes no more than this */
+#ifdef __APPLE__
+    MAX_FDS = 10240,         /* poll() takes no more there */
+#else
     MAX_FDS = 1024 * 1024,   /* entries of clients[]; an unused one costs no
                                 memory */
+#endif
     RETRY_MS = 10,           /* from a failed accept() to the next try */
 };
 

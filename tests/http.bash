@@ -1,11 +1,19 @@
 # What the tests of the three HTTP steps share: 02d, 03k and 05d. These differ
-# in their I/O model alone, so all tests here are for each of them.
+# in their I/O model alone, so all tests here are for each of them. $SERVER, if
+# set, is another web server in the place of the step.
+
+# step_program STEP: the program under test, built.
+step_program() {
+    PROGRAM=${SERVER:-$ROOT/$LESSON/steps/$1}
+    case $PROGRAM in /*) ;; *) PROGRAM=$PWD/$PROGRAM ;; esac
+    [ -n "${SERVER:-}" ] || build "$LESSON/steps/$1"
+}
 
 # web STEP [FLAG...]: start this step of the lesson; its port is $PORT.
 web() {
-    PROGRAM=$ROOT/$LESSON/steps/$1 FLAGS=
+    step_program "$1"
+    FLAGS=
     shift
-    build "${PROGRAM#"$ROOT/"}"
     start_server "$@"
 }
 
@@ -229,8 +237,7 @@ suits_curl() {
 # The page has the same numbers of calls as xray.
 counts_what_it_does() {
     local name said seen wrong=''
-    PROGRAM=$ROOT/$LESSON/steps/$1
-    build "${PROGRAM#"$ROOT/"}"
+    step_program "$1"
     under_xray
     FLAGS='' start_server -q
     dial

@@ -22,6 +22,7 @@ make_() {
     local lesson
     for lesson in "$ROOT"/0*/; do
         lesson=$(basename "$lesson")
+        [ "$lesson" != 05-epoll ] || [ "$(uname)" = Linux ] || continue
         run -0 timeout 20 make -C "$ROOT" --no-print-directory "$lesson" 3>&-
         contains "$output" "all as expected"
         contains "$output" "$lesson/server "

@@ -251,7 +251,7 @@ static inline void upper(char *bytes, size_t length)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* A client may send any bytes, and a terminal obeys control characters. So
+/* The peer may send any bytes, and a terminal obeys control characters. So
    replace '\n' by a space, and every other byte that is not printable ASCII by
    '?'. Writes a zero byte to BYTES[LENGTH], too, and returns BYTES. */
 static inline const char *printable(char *bytes, size_t length)

@@ -1,0 +1,4 @@
+-t 2: a client that talks keeps no silent client alive, and stays itself
+-t 2: two silent clients go one after the other, each at its own time
+-t 2: 30 silent clients all go, and cost no fd
+-t 2: a client that does not read its answer goes too

@@ -1,0 +1,22 @@
+wrong usage: the usage, what is wrong, exit 2
+-t 2: a silent client gets an end of file after 2 s, and not before
+-t 2: a client that sends in time stays as long as it likes
+-t 2: a client that talks keeps no silent client alive, and stays itself
+-t 2: two silent clients go one after the other, each at its own time
+-t 2: 30 silent clients all go, and cost no fd
+-t 3600: it sleeps until a client must go, and does not tick
+-t 1: when the last client has gone, it makes no system call
+-t 2: a client that does not read its answer goes too
+-t 2: a client that reads its answer slowly is not silent, and loses nothing
+-t 60: 8 MiB at once come back byte for byte
+-t 60: a byte at a time is answered byte by byte
+-t 60: a client that stops sending still gets its last byte
+-t 60: a client that resets, at whatever moment, harms nobody
+-t 60: a reset before the server has accepted harms nobody
+-t 60: stopped and continued, it goes on where it was
+-t 60: SIGTERM and SIGINT end it at once: bye, exit 0, nothing left
+-t 60: a client that does not read stops nobody else, and loses nothing
+-t 60: the server sleeps while it waits for a client that does not read
+-t 60: a client that sends without end gets one turn per round
+-t 60: 200 clients that send at once all get their answers
+-t 60: without a free fd it sleeps, serves on, and accepts again later

@@ -1,0 +1,5 @@
+-t 2: a client that sends in time stays as long as it likes
+-t 2: a client that talks keeps no silent client alive, and stays itself
+-t 2: 30 silent clients all go, and cost no fd
+-t 2: a client that does not read its answer goes too
+-t 2: a client that reads its answer slowly is not silent, and loses nothing

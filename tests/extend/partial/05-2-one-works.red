@@ -1,0 +1,4 @@
+-t 4: every byte comes back, also 40 clients' at the same time
+-t 4: several threads read from 100 clients, but not more than four
+-t 4: a client stays with one thread
+-t 4: clients that come and go all the time get their own answers

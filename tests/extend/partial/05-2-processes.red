@@ -1,0 +1,5 @@
+-t 4: every byte comes back, also 40 clients' at the same time
+-t 4: four threads sleep in epoll_wait(), with and without clients
+-t 4: a client stays with one thread
+-t 4: clients that come and go all the time get their own answers
+-t 64 and -t 1 work too

@@ -1,0 +1,5 @@
+-t 2: a client that sends in time stays as long as it likes
+-t 2: a client that talks keeps no silent client alive, and stays itself
+-t 2: 30 silent clients all go, and cost no fd
+-t 1: a client that has much to read is not silent while the server sends
+-t 3600: clients that come and go cost no memory

@@ -1,0 +1,25 @@
+-t 1: a client that comes after others have gone has a clock of its own
+-t 1: a client that has much to read is not silent while the server sends
+-t 1: when the last client has gone, it makes no system call
+-t 2: 30 silent clients all go, and cost no fd
+-t 2: a client that sends in time stays as long as it likes
+-t 2: a client that talks keeps no silent client alive, and stays itself
+-t 2: a silent client gets an end of file after 2 s, and not before
+-t 2: two silent clients go one after the other, each at its own time
+-t 3600: 100 clients: at most two recv, and one send per message
+-t 3600: 20,000 messages leave nothing behind: no memory, no timer
+-t 3600: 200 clients that send at once all get their answers
+-t 3600: 8 MiB at once come back byte for byte
+-t 3600: SIGTERM and SIGINT end it at once: bye, exit 0, nothing left
+-t 3600: a byte at a time is answered byte by byte
+-t 3600: a client that does not read stops nobody else, and loses nothing
+-t 3600: a client that resets, at whatever moment, harms nobody
+-t 3600: a client that sends without end gets one turn per round
+-t 3600: a client that stops sending still gets its last byte
+-t 3600: a reset before the server has accepted harms nobody
+-t 3600: clients that come and go cost no memory
+-t 3600: it sleeps until a client must go, and does not tick
+-t 3600: one thread, and it sleeps in one wait and nowhere else
+-t 3600: stopped and continued, it goes on where it was
+-t 3600: without a free fd it sleeps, serves on, and accepts again later
+100 clients: at most two recv, and one send per message
