@@ -2,10 +2,10 @@
  * pattern: a regular expression of a scene, as regcomp(3) takes it
  * (REG_EXTENDED), with a limit. It includes no other module.
  *
- * regcomp() writes repetitions out: in "x+++++++++++++++++++++" each "+" doubles
- * what stands before it, and these 21 cost gigabytes. So pattern_begin() first
- * counts how often all repetitions together could copy a part, and refuses more
- * than MOST_COPIES times.
+ * regcomp() writes repetitions out: in "x+++++++++++++++++++++" each "+"
+ * doubles what stands before it, and these 21 cost gigabytes. So
+ * pattern_begin() first counts how often all repetitions together could copy a
+ * part, and refuses more than MOST_COPIES times.
  */
 #ifndef PATTERN_H
 #define PATTERN_H
