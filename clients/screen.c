@@ -291,21 +291,20 @@ bool screen_is_call(const struct screen *s, const char *line)
     return length_before_call(s, line) > 0;
 }
 
-/* Write the PLACE of a line, but no more of it than a part of the server's
-   lane has room for: without its directory; if that is still more than half of
-   the lane, without the end of its name. */
+/* Write the PLACE of a line; if that is more than half of the server's lane,
+   without its directory; if that is still more, without the end of its name. */
 static const char *shorten(const struct screen *s, const char *place)
 {
     static char text[DRAWN_BYTES + 20];
     const char *slash = strrchr(place, '/'), *line = strrchr(place, ':');
-    int room = server_columns(s) * 2 / 5;
+    int room = server_columns(s) / 2;
     if (columns_of(place) <= room)
         return place;
     const char *name = slash == NULL ? place : slash + 1;
     const char *before = slash == NULL ? "" : dots;
     int n = snprintf(text, sizeof text, "%s%s%s", before,
                      slash == NULL ? "" : "/", name);
-    if (columns_of(text) <= server_columns(s) / 2 ||
+    if (columns_of(text) <= room ||
         line - name <= LEAST_NAME)
         return text;
     int used, left = columns_of(before) + (slash != NULL) + columns_of(dots) +
