@@ -6,7 +6,7 @@
  *
  * Look at main(): in each round the process gives all its sockets to select()
  * and sleeps in this call. Then it tests each socket: is it ready? No other
- * call blocks.
+ * call blocks but the log's printf(), when nobody reads the pipe it goes to.
  * The notes: 小结 - 最终版本 (the final version), put right.
  */
 #include <arpa/inet.h>
@@ -147,9 +147,9 @@ static void accept_error(int listener)
 }
 
 /* Accept one client from the backlog. Returns its fd, or -1 if accept()
-   failed. A client may leave the backlog before that: with a blocking listener
-   accept() would sleep until the next one comes. TCP_NODELAY: the kernel sends
-   small answers at once. */
+   failed. On some systems (not on Linux) a client may leave the backlog before
+   that: a blocking accept() would sleep until the next client comes.
+   TCP_NODELAY: the kernel sends small answers at once. */
 static int accept_client(int listener)
 {
     struct sockaddr_in peer = { .sin_port = 0 };

@@ -35,8 +35,12 @@ enum {
     BACKLOG = 4096, /* clients that may wait for accept(); the kernel has a
                        limit of its own, net.core.somaxconn on Linux */
     BUFFER_SIZE = 64 * 1024, /* bytes: one recv() takes no more than this */
+#ifdef __APPLE__
+    MAX_FDS = 10240,         /* poll() takes no more there */
+#else
     MAX_FDS = 1024 * 1024,   /* entries of clients[]; an unused one costs no
                                 memory */
+#endif
     RETRY_MS = 10,           /* from a failed accept() to the next try */
 };
 
@@ -147,9 +151,9 @@ static void accept_error(int listener)
 }
 
 /* Accept one client from the backlog. Returns its fd, or -1 if accept()
-   failed. A client may leave the backlog before that: with a blocking listener
-   accept() would sleep until the next one comes. TCP_NODELAY: the kernel sends
-   small answers at once. */
+   failed. On some systems (not on Linux) a client may leave the backlog before
+   that: a blocking accept() would sleep until the next client comes.
+   TCP_NODELAY: the kernel sends small answers at once. */
 static int accept_client(int listener)
 {
     struct sockaddr_in peer = { .sin_port = 0 };

@@ -13,10 +13,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #if !defined __linux__ && !defined CO_POLL
@@ -33,6 +36,7 @@ static struct fd_state {
     unsigned watched;   /* the events that the kernel reports: POLLIN, POLLOUT;
                            0: it does not watch this fd */
     unsigned closed;    /* how often co_close() has closed it */
+    float read_timeout, write_timeout; /* seconds; 0: not known yet */
 #ifdef CO_POLL
     int place;          /* its index in pollfds */
 #endif
@@ -178,34 +182,76 @@ static bool wait_for_events(int timeout)
     return true;
 }
 
-/* Wait until EVENT, POLLIN or POLLOUT, is reported of FD. False: errno tells
-   why we cannot wait for it. */
-static bool wait_for(int fd, unsigned event)
+static bool is_in_table(int fd)
 {
     errno = EBADF;
-    if (fd < 0 || fd >= CO_MAX_FDS)
+    return fd >= 0 && fd < CO_MAX_FDS;
+}
+
+static double now(void) /* seconds */
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* The time when a wait for EVENT of FD must end: SO_RCVTIMEO or SO_SNDTIMEO
+   from now on. We ask for these once, or each wait would take a system call
+   more. */
+static double find_deadline(int fd, unsigned event)
+{
+    struct fd_state *f = &fds[fd];
+    float *timeout = event == POLLIN ? &f->read_timeout : &f->write_timeout;
+    if (*timeout == 0) {
+        struct timeval t = { 0, 0 };
+        socklen_t size = sizeof t;
+        getsockopt(fd, SOL_SOCKET, event == POLLIN ? SO_RCVTIMEO : SO_SNDTIMEO,
+                   &t, &size);
+        *timeout = (float)t.tv_sec + (float)t.tv_usec / 1e6f;
+        if (*timeout == 0)
+            *timeout = INFINITY;
+    }
+    return *timeout == INFINITY ? INFINITY : now() + (double)*timeout;
+}
+
+/* Wait until EVENT, POLLIN or POLLOUT, is reported of FD; DEADLINE is 0 in a
+   call's first wait. False: errno tells why we cannot wait for it, or EAGAIN:
+   the deadline has passed. */
+static bool wait_for(int fd, unsigned event, double *deadline)
+{
+    if (!is_in_table(fd))
         return false;
     struct fd_state *f = &fds[fd];
+    struct co_queue *queue = event == POLLIN ? &f->readers : &f->writers;
     unsigned closed = f->closed;
+    bool in_time = true;
     if (!watch(fd, f->watched | event))
         return false;
+    if (*deadline == 0)
+        *deadline = find_deadline(fd, event);
     co_set_idle_hook(wait_for_events);
     waiting++;
-    co_wait(event == POLLIN ? &f->readers : &f->writers);
+    if (*deadline == INFINITY)
+        co_wait(queue);
+    else
+        in_time = co_wait_until(queue, *deadline);
     waiting--;
-    errno = EBADF; /* if co_close() has closed it meanwhile */
-    return f->closed == closed;
+    errno = f->closed == closed ? EAGAIN : EBADF; /* EBADF: co_close() */
+    return in_time && f->closed == closed;
 }
 
 /* Wait until there is something to receive, then receive it. */
-static ssize_t receive_some(int fd, void *buffer, size_t size, int flags)
+static ssize_t receive_some(int fd, void *buffer, size_t size, int flags,
+                            double *deadline)
 {
     ssize_t n;
+    bool in_time;
     do { /* again if another coroutine or process has received it */
-        if (!wait_for(fd, POLLIN))
+        in_time = wait_for(fd, POLLIN, deadline);
+        if (!in_time && errno != EAGAIN)
             return -1;
         n = recv(fd, buffer, size, flags | MSG_DONTWAIT);
-    } while (n < 0 && (errno == EAGAIN || errno == EINTR));
+    } while (n < 0 && (errno == EINTR || (errno == EAGAIN && in_time)));
     return n;
 }
 
@@ -222,13 +268,14 @@ ssize_t co_recv(int fd, void *buffer, size_t size, int flags)
 {
     if (flags & (MSG_DONTWAIT | MSG_OOB)) /* with these recv() does not wait */
         return recv(fd, buffer, size, flags);
-    ssize_t n = receive_some(fd, buffer, size, flags);
+    double deadline = 0;
+    ssize_t n = receive_some(fd, buffer, size, flags, &deadline);
     if (n <= 0 || !(flags & MSG_WAITALL) || flags & MSG_PEEK || !is_stream(fd))
         return n;
     size_t received = (size_t)n;
     while (received < size && n > 0) {
         n = receive_some(fd, (char *)buffer + received, size - received,
-                         flags);
+                         flags, &deadline);
         received += n > 0 ? (size_t)n : 0;
     }
     return (ssize_t)received;
@@ -237,6 +284,7 @@ ssize_t co_recv(int fd, void *buffer, size_t size, int flags)
 ssize_t co_send(int fd, const void *bytes, size_t size, int flags)
 {
     size_t sent = 0;
+    double deadline = 0;
     for (;;) {
         ssize_t n = send(fd, (const char *)bytes + sent, size - sent,
                          flags | MSG_DONTWAIT);
@@ -247,7 +295,7 @@ ssize_t co_send(int fd, const void *bytes, size_t size, int flags)
             continue;
         if (n < 0 && (errno != EAGAIN || flags & MSG_DONTWAIT))
             break;
-        if (!wait_for(fd, POLLOUT)) /* the kernel had no room for all */
+        if (!wait_for(fd, POLLOUT, &deadline)) /* there was no room for all */
             break;
     }
     return sent > 0 ? (ssize_t)sent : -1;
@@ -265,9 +313,10 @@ static int make_non_blocking(int fd)
 
 int co_accept(int fd, struct sockaddr *address, socklen_t *size)
 {
+    double deadline = 0;
     int client;
     do { /* again if the client has left, or another process has taken it */
-        if (make_non_blocking(fd) < 0 || !wait_for(fd, POLLIN))
+        if (make_non_blocking(fd) < 0 || !wait_for(fd, POLLIN, &deadline))
             return -1;
         client = accept(fd, address, size);
     } while (client < 0 &&
@@ -289,16 +338,46 @@ static int start_connect(int fd, const struct sockaddr *address,
     return result;
 }
 
+/* Where the backlog of a UNIX domain socket is full, connect() fails with
+   EAGAIN, and the kernel reports no event when there is room: try again. */
+static int retry_connect(int fd, const struct sockaddr *address,
+                         socklen_t size)
+{
+    unsigned closed = fds[fd].closed;
+    double deadline = 0;
+    while (start_connect(fd, address, size) < 0) {
+        if (errno != EAGAIN || address->sa_family != AF_UNIX)
+            return -1;
+        if (deadline == 0)
+            deadline = find_deadline(fd, POLLOUT);
+        errno = EAGAIN;
+        if (now() >= deadline)
+            return -1;
+        co_sleep(0.01);
+        errno = EBADF;
+        if (fds[fd].closed != closed)
+            return -1;
+    }
+    return 0;
+}
+
 /* After EINTR the kernel goes on connecting, so we never call connect() again:
    when the fd is writable, SO_ERROR is the result (UNP 5.9, 16.3). */
 int co_connect(int fd, const struct sockaddr *address, socklen_t size)
 {
     int error;
     socklen_t error_size = sizeof error;
-    if (start_connect(fd, address, size) == 0)
-        return 0;
-    if ((errno != EINPROGRESS && errno != EINTR) || !wait_for(fd, POLLOUT))
+    double deadline = 0;
+    if (!is_in_table(fd))
         return -1;
+    if (retry_connect(fd, address, size) == 0)
+        return 0;
+    if (errno != EINPROGRESS && errno != EINTR)
+        return -1;
+    if (!wait_for(fd, POLLOUT, &deadline)) {
+        errno = errno == EAGAIN ? EINPROGRESS : errno;
+        return -1;
+    }
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_size) < 0)
         return -1;
     errno = error;
@@ -307,8 +386,9 @@ int co_connect(int fd, const struct sockaddr *address, socklen_t size)
 
 int co_close(int fd)
 {
-    if (fd >= 0 && fd < CO_MAX_FDS) {
+    if (is_in_table(fd)) {
         fds[fd].closed++;
+        fds[fd].read_timeout = fds[fd].write_timeout = 0;
         wake_all(&fds[fd]);
         watch(fd, 0); /* while another process has the socket open, close()
                          does not take it out of the epoll */

@@ -23,6 +23,12 @@
  * change them. So all coroutines share one setting. -DCO_SAVE_FP gives each
  * coroutine its own.
  *
+ * A shadow stack (Intel's and AMD's CET, ARM's GCS) is a second stack with the
+ * addresses to go on at only, which the CPU compares at each ret. co_swap()
+ * does not switch it; so where the process has one, co_frame() says so and
+ * calls abort(). The C library's switch knows of it. Indirect branch tracking,
+ * CET's other half and ARM's BTI, expects a mark where a jump arrives.
+ *
  * The .cfi lines make no instruction. They tell a debugger where the pushed
  * registers lie, and that co_start, the first function on each stack, has no
  * caller.
@@ -30,6 +36,7 @@
  */
 #include "co-swap.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -65,6 +72,8 @@ void *co_frame(void *low, size_t size, void (*enter)(void *value))
     return context;
 }
 #else
+#include <stdio.h>
+#include <stdlib.h>
 
 void co_start(void) __asm__("co_start");
 
@@ -85,13 +94,21 @@ enum { /* what co_swap leaves on the stack, in words of 8 bytes; word 0 is the
 };
 #define CONTROL_DEFAULT (0x37ful << 32 | 0x1f80) /* x87, SSE: no exceptions */
 
+#if defined __CET__ && (__CET__ & 1) /* -fcf-protection=branch */
+#define MARK "endbr64\n"
+#define JUMP "notrack jmp *%rcx\n" /* no mark where it arrives */
+#else
+#define MARK ""
+#define JUMP "jmp *%rcx\n"
+#endif
+
 #define PUSH(r) "push %" r "\n .cfi_adjust_cfa_offset 8\n" \
                 ".cfi_rel_offset %" r ", 0\n"
 #define POP(r)  "pop %" r "\n .cfi_adjust_cfa_offset -8\n" \
                 ".cfi_restore %" r "\n"
 
 __asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
-"co_swap:\n .cfi_startproc\n"    /* rdi: &from->sp, rsi: to->sp, rdx: value;
+"co_swap:\n .cfi_startproc\n" MARK /* rdi: &from->sp, rsi: to->sp, rdx: value;
                                     the call has pushed the address to go on
                                     at */
     PUSH("rbp") PUSH("rbx")      /* the ABI: a function must keep these */
@@ -110,7 +127,7 @@ __asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
     POP("rbx") POP("rbp")
     "mov %rdx, %rax\n"           /* value: what the call returns there */
     "pop %rcx\n .cfi_adjust_cfa_offset -8\n .cfi_register %rip, %rcx\n"
-    "jmp *%rcx\n"                /* like a ret, but well predicted */
+    JUMP                         /* like a ret, but well predicted */
     ".cfi_endproc\n"
 "co_start:\n .cfi_startproc\n .cfi_undefined %rip\n"
     "nop\n"                      /* it never runs. Who is the caller? For a
@@ -140,13 +157,15 @@ enum {
     move " d12, d13, [sp, #128]\n" move " d14, d15, [sp, #144]\n"
 
 #ifdef __ARM_FEATURE_BTI_DEFAULT
+#define MARK "hint #34\n" /* bti c */
 #define JUMP "ret\n" /* BTI lets only a ret go to any address */
 #else
+#define MARK ""
 #define JUMP "br x30\n"
 #endif
 
 __asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
-"co_swap:\n .cfi_startproc\n"    /* x0: &from->sp, x1: to->sp, x2: value;
+"co_swap:\n .cfi_startproc\n" MARK /* x0: &from->sp, x1: to->sp, x2: value;
                                     the call has put the address to go on at
                                     into x30 */
     "sub sp, sp, #160\n .cfi_def_cfa_offset 160\n"
@@ -168,8 +187,29 @@ __asm__(".text\n .globl co_swap, co_start\n .p2align 4\n"
     "brk #1\n .cfi_endproc\n");
 #endif
 
+/* Does this process have a shadow stack? Older CPUs take both instructions for
+   a nop, which leaves the register as it is. */
+static bool has_shadow_stack(void)
+{
+#ifdef __x86_64__
+    uint64_t top = 0;
+    __asm__ volatile("rdsspq %0" : "+r"(top));
+    return top != 0;
+#else
+    register uint64_t x16 __asm__("x16") = 1; /* ask for bit 0, GCS */
+    __asm__ volatile("hint #40" : "+r"(x16)); /* chkfeat: 0 where it is on */
+    return x16 == 0;
+#endif
+}
+
 void *co_frame(void *low, size_t size, void (*enter)(void *value))
 {
+    if (has_shadow_stack()) {
+        fprintf(stderr, "co: this process has a shadow stack, which co_swap() "
+                "cannot switch: compile with -fcf-protection=none, or with "
+                "-DCO_UCONTEXT\n");
+        abort();
+    }
     uintptr_t *frame = (uintptr_t *)((char *)low + size) - WORDS;
     memset(frame, 0, WORDS * sizeof *frame);
     frame[ENTER] = (uintptr_t)enter;

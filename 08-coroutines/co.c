@@ -38,8 +38,10 @@ struct co {
     void *(*run)(void *);
     void *value;            /* argument of run(), then its result */
     struct co *joiner;      /* the coroutine that joins it, and frees it */
-    int64_t wake_at;        /* the time, in ns, when co_sleep() is over */
+    int64_t wake_at;        /* the time, in ns, when its sleep is over */
     struct co *left, *right; /* its children in the heap of sleepers */
+    struct co **place;      /* what points to it there */
+    struct co_queue *queue; /* where it waits in co_wait_until(), or NULL */
     char name[CO_NAME_SIZE];
 };
 
@@ -129,6 +131,17 @@ static struct co *dequeue(struct co_queue *queue)
     return co;
 }
 
+/* Take CO out of QUEUE, wherever it stands there. */
+static void leave_queue(struct co_queue *queue, struct co *co)
+{
+    struct co *before = NULL, **link = &queue->first;
+    for (; *link != co; link = &before->next)
+        before = *link;
+    *link = co->next;
+    if (queue->last == co)
+        queue->last = before;
+}
+
 static int64_t now_ns(void)
 {
     struct timespec t;
@@ -136,26 +149,44 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Make one heap of two. A heap is a binary tree in which no coroutine wakes
-   before its parent, so the first one to wake is at the top. Of the two tops,
-   the one that wakes first becomes the top of both. Its right subtree is
-   merged with the other heap and becomes its left subtree; its left subtree
-   becomes its right one. This change of sides keeps the branches short: log n
-   steps on average (a "skew heap"). */
-static struct co *merge_heaps(struct co *a, struct co *b)
+/* PLACE, in the heap, points to CO now. */
+static void put(struct co **place, struct co *co)
 {
-    struct co *top, **place = &top; /* the rest of the merged heap goes here */
+    *place = co;
+    if (co != NULL)
+        co->place = place;
+}
+
+/* Make one heap of two, at PLACE. A heap is a binary tree in which no
+   coroutine wakes before its parent, so the first one to wake is at the top.
+   Of the two tops, the one that wakes first becomes the top of both. Its right
+   subtree is merged with the other heap and becomes its left subtree; its left
+   subtree becomes its right one. This change of sides keeps the branches
+   short: log n steps on average (a "skew heap"). */
+static void merge_heaps(struct co **place, struct co *a, struct co *b)
+{
     while (a != NULL && b != NULL) {
         struct co *first = a->wake_at <= b->wake_at ? a : b;
         struct co *other = first == a ? b : a;
-        *place = first;
-        place = &first->left;
+        put(place, first);
+        place = &first->left; /* the rest of the merged heap goes here */
         a = first->right; /* still to be merged: these */
         b = other;        /*     and the other heap */
-        first->right = first->left;
+        put(&first->right, first->left);
     }
-    *place = a != NULL ? a : b;
-    return top;
+    put(place, a != NULL ? a : b);
+}
+
+static void enter_heap(struct co *co, int64_t wake_at)
+{
+    co->wake_at = wake_at;
+    co->left = co->right = NULL;
+    merge_heaps(&sleepers, sleepers, co);
+}
+
+static void leave_heap(struct co *co)
+{
+    merge_heaps(co->place, co->left, co->right);
 }
 
 /* Make those coroutines ready that have slept long enough. Returns the
@@ -164,8 +195,11 @@ static int wake_sleepers(void)
 {
     int64_t now = sleepers != NULL ? now_ns() : 0;
     while (sleepers != NULL && sleepers->wake_at <= now) {
-        enqueue(&next_round, sleepers);
-        sleepers = merge_heaps(sleepers->left, sleepers->right);
+        struct co *co = sleepers;
+        leave_heap(co);
+        if (co->queue != NULL)
+            leave_queue(co->queue, co);
+        enqueue(&next_round, co);
     }
     if (sleepers == NULL)
         return -1;
@@ -413,13 +447,17 @@ void co_pause(void)
     park("waits for its turn", "");
 }
 
-void co_sleep(double seconds)
+/* SECONDS in ns. */
+static int64_t ns_of(double seconds)
 {
     const double most = 1e9; /* 30 years */
     seconds = seconds > most ? most : seconds > 0 ? seconds : 0;
-    current->wake_at = now_ns() + (int64_t)(1e9 * seconds);
-    current->left = current->right = NULL;
-    sleepers = merge_heaps(sleepers, current);
+    return (int64_t)(1e9 * seconds);
+}
+
+void co_sleep(double seconds)
+{
+    enter_heap(current, now_ns() + ns_of(seconds));
     park("sleeps", "");
 }
 
@@ -429,10 +467,24 @@ void co_wait(struct co_queue *queue)
     park("waits in a queue", "");
 }
 
+bool co_wait_until(struct co_queue *queue, double time)
+{
+    current->queue = queue;
+    enter_heap(current, ns_of(time));
+    co_wait(queue);
+    bool woken = current->queue == NULL;
+    current->queue = NULL;
+    return woken;
+}
+
 bool co_wake(struct co_queue *queue)
 {
     struct co *co = dequeue(queue);
-    if (co != NULL)
-        enqueue(&next_round, co);
-    return co != NULL;
+    if (co == NULL)
+        return false;
+    if (co->queue != NULL)
+        leave_heap(co);
+    co->queue = NULL;
+    enqueue(&next_round, co);
+    return true;
 }

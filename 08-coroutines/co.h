@@ -29,7 +29,8 @@
  * Link co.c, co-stack.c and co-swap.c; and co-io.c for the calls of the part
  * "fds" below. Compile with
  *
- *   -DCO_UCONTEXT  to switch by the C library instead of our own code;
+ *   -DCO_UCONTEXT  to switch by the C library instead of our own code (where
+ *                  the process has a shadow stack, say: see co-swap.c);
  *   -DCO_SAVE_FP   to give each coroutine its own floating-point settings
  *                  (rounding, exceptions);
  *   -DCO_POLL      to wait for fds by poll() instead of epoll.
@@ -50,8 +51,12 @@ enum {
                                    function with more bytes of variables than
                                    this may miss them, and write below.) */
     CO_NAME_SIZE = 24,          /* bytes of a name, with its '\0' */
+#ifdef __APPLE__
+    CO_MAX_FDS = 10240,         /* poll() takes no more there */
+#else
     CO_MAX_FDS = 1024 * 1024,   /* the module cannot wait for this fd, nor for
                                    a higher one */
+#endif
 };
 
 struct co; /* a coroutine */
@@ -130,6 +135,10 @@ struct co_queue {
 /* Wait in QUEUE until a co_wake() takes this coroutine from it. */
 void co_wait(struct co_queue *queue);
 
+/* Like co_wait(), but until TIME at the latest, in seconds of CLOCK_MONOTONIC
+   (clock_gettime(2)). Returns false if no co_wake() has come by then. */
+bool co_wait_until(struct co_queue *queue, double time);
+
 /* Make the first coroutine of QUEUE ready: it goes on later, when this
    coroutine waits. Returns false if the queue is empty. */
 bool co_wake(struct co_queue *queue);
@@ -153,8 +162,14 @@ void co_set_idle_hook(bool (*hook)(int timeout));
    connect(2), close(2)), with the same arguments, results and errno. But
    where the system call would make the process sleep, only the coroutine
    waits. It waits even if the fd is non-blocking; MSG_DONTWAIT alone keeps it
-   from waiting. So without that flag they fail neither with EAGAIN nor with
-   EINTR. Several coroutines may wait for the same fd, to read and to write.
+   from waiting. So they do not fail with EINTR, and with EAGAIN only for that
+   flag, or at a timeout. Several coroutines may wait for the same fd, to read
+   and to write.
+
+   A timeout, SO_RCVTIMEO or SO_SNDTIMEO (socket(7)), ends a call as it ends
+   the system call: with EAGAIN, co_connect() with EINPROGRESS, or with the
+   number of bytes so far. Set it before the first call that may wait for the
+   fd: the module reads it then, and not again before a co_close().
 
    These errors have other reasons, too. EBADF: another coroutine has called
    co_close() meanwhile, or the fd is not below CO_MAX_FDS. EMFILE, ENFILE,
@@ -170,11 +185,8 @@ void co_set_idle_hook(bool (*hook)(int timeout));
 
    co_accept() makes the listener non-blocking. It skips a client that has
    left before the server could accept it (ECONNABORTED). co_connect() leaves
-   the fd's flags as they were.
-
-   Two things differ from the system calls. The timeouts SO_RCVTIMEO and
-   SO_SNDTIMEO have no effect. co_connect() to a UNIX domain socket fails with
-   EAGAIN when the listener's backlog is full; connect() would wait. */
+   the fd's flags as they were. Where the backlog of a UNIX domain socket is
+   full, it tries again every 10 ms: the kernel reports no event for that. */
 ssize_t co_recv(int fd, void *buffer, size_t size, int flags);
 ssize_t co_send(int fd, const void *bytes, size_t size, int flags);
 int co_accept(int fd, struct sockaddr *address, socklen_t *size);

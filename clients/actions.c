@@ -4,43 +4,23 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
+#include "client-actions.h"
+#include "pattern.h"
 #include "proc.h"
 
 enum {
-    TEXT_BYTES = 120,         /* a text that is drawn; the rest is cut */
-    PATH_BYTES = 4096,        /* a path; the rest is cut */
-    TYPED_BYTES = 4096,       /* in one write() to the server's stdin */
-    AT_ONCE = 128,            /* clients of a crowd that connect at once */
-    LONG_BYTES = 64 * 1024,   /* if more are expected, that takes a while */
-    CROWD_PER_SECOND = 500,   /* clients; the timeout grows by that */
+    TEXT_BYTES = 120,    /* a text that is drawn; the rest is cut */
+    PATH_BYTES = 4096,   /* a path; the rest is cut */
+    TYPED_BYTES = 4096,  /* in one write() to the server's stdin */
+    LOOK_AT = 50,       /* lines of the log, then look at the clock */
 };
 
 static const double BEFORE_IDLE = 0.02; /* seconds, then idle measures */
 static const double IDLE_WITHIN = 2;    /* seconds until a server must idle */
 
-static const struct label crowd_label = { "crowd:", BOLD };
 static const struct label type_label = { "type:", BOLD };
 static const struct label signal_label = { "signal:", BOLD };
-
-static struct peer *client_of(struct stage *s, const struct action *a)
-{
-    return &s->peers.all[a->client];
-}
-
-static bool draw(struct stage *s, const struct action *a, enum arrow arrow,
-                 const char *text)
-{
-    return screen_client(&s->screen, stage_label(s, a->client), arrow, text);
-}
-
-/* Count a check that held. Returns true. */
-static bool checked(struct stage *s)
-{
-    s->n_checks++;
-    return true;
-}
 
 /* ------------------------------------------------------------- the server */
 
@@ -158,26 +138,43 @@ static bool do_type_eof(struct stage *s, const struct action *a)
     return screen_client(&s->screen, type_label, TO_SERVER, "end of file");
 }
 
+/* Compare the new lines of the log with the pattern, a part of them. *LINE is
+   the next; returns whether the pattern matches the one before that. */
+static bool look(struct stage *s, const regex_t *pattern, size_t *line)
+{
+    const struct log *log = &s->child.log;
+    for (int n = 0; n < LOOK_AT && *line < log->n; n++) {
+        const char *text = log_line(log, *line = log_kept(log, *line));
+        ++*line;
+        if (!screen_is_call(&s->screen, text) &&
+            pattern_matches(pattern, text))
+            return true;
+    }
+    return false;
+}
+
 /* Look through the log, from the line behind the one that the last "see" has
    found. */
 static bool do_see(struct stage *s, const struct action *a)
 {
-    const struct log *log = &s->child.log;
+    regex_t pattern;
+    char why[200];
     double end = now() + s->timeout;
-    for (size_t i = s->seen;;) {
-        for (i = log_kept(log, i); i < log->n; i++) {
-            const char *line = log_line(log, i);
-            if (screen_is_call(&s->screen, line) ||
-                regexec(&a->regex, line, 0, NULL, 0) != 0)
-                continue;
-            s->seen = i + 1;
-            return checked(s);
-        }
-        if (now() >= end || s->child.output < 0)
-            return fail("no line of the log matches \"%s\"", a->text);
-        if (!stage_turn(s, end - now()))
-            return false;
+    size_t i = s->seen;
+    bool found, goes_on = true;
+    if (!pattern_begin(&pattern, a->text, why, sizeof why))
+        return fail("%s", why);
+    while (!(found = look(s, &pattern, &i)) && goes_on) {
+        bool behind = i < s->child.log.n;
+        if (now() >= end || (!behind && s->child.output < 0))
+            goes_on = fail("no line of the log matches %s", quote(
+                               why, sizeof why, a->text, strlen(a->text)));
+        else
+            goes_on = stage_turn(s, behind ? 0 : end - now());
     }
+    pattern_end(&pattern);
+    s->seen = found ? i : s->seen;
+    return found && stage_checked(s);
 }
 
 static bool do_signal(struct stage *s, const struct action *a)
@@ -196,7 +193,7 @@ static bool do_signal(struct stage *s, const struct action *a)
 static bool do_signal_client(struct stage *s, const struct action *a)
 {
     char text[TEXT_BYTES];
-    const struct peer *p = client_of(s, a);
+    const struct peer *p = &s->peers.all[a->client];
     if (!need_server(s))
         return false;
     pid_t pid = proc_serving(s->child.pid, s->child.port, p->port);
@@ -217,20 +214,18 @@ static bool do_expect_end(struct stage *s, const struct action *a)
 {
     if (!stage_await_end(s, s->timeout))
         return false;
-    int status = s->child.status;
-    if (a->verb == EXPECT_EXIT &&
-        !(WIFEXITED(status) && WEXITSTATUS(status) == a->number))
+    const struct child *c = &s->child;
+    if (a->verb == EXPECT_EXIT && c->exit_status != a->number)
         return fail("wanted  exit status %ld\n  and got  %s", a->number,
                     child_how_it_ended(&s->child));
-    if (a->verb == EXPECT_KILLED &&
-        !(WIFSIGNALED(status) && WTERMSIG(status) == a->number))
+    if (a->verb == EXPECT_KILLED && c->killed_by != a->number)
         return fail("wanted  killed by %s\n  and got  %s",
                     signal_name((int)a->number),
                     child_how_it_ended(&s->child));
     if (!screen_note(&s->screen, child_how_it_ended(&s->child)))
         return false;
     child_kill(&s->child);
-    return checked(s);
+    return stage_checked(s);
 }
 
 /* ------------------------------------------------ what the server uses */
@@ -270,7 +265,7 @@ static bool do_idle(struct stage *s, const struct action *a)
                     "  and got  %.3f ms of it; the server went to sleep %ld "
                     "times", a->seconds, used.cpu * 1000, used.sleeps);
     snprintf(text, sizeof text, "asleep: no CPU used in %g s", a->seconds);
-    return screen_note(&s->screen, text) && checked(s);
+    return screen_note(&s->screen, text) && stage_checked(s);
 }
 
 static bool do_measure(struct stage *s, const struct action *a)
@@ -296,7 +291,7 @@ static bool do_memory(struct stage *s, const struct action *a, long memory)
         return fail("wanted  at most %ld KiB more memory than when it was "
                     "ready\n  and got  %ld KiB more", a->number, more);
     snprintf(text, sizeof text, "%ld KiB more memory than at the start", more);
-    return screen_note(&s->screen, text) && checked(s);
+    return screen_note(&s->screen, text) && stage_checked(s);
 }
 
 /* idle, measure, memory: if the system tells. */
@@ -317,171 +312,6 @@ static bool do_wait(struct stage *s, const struct action *a)
     return stage_pass(s, a->seconds);
 }
 
-/* -------------------------------------------------------------- a client */
-
-/* Begin to connect. From now on the log shows the client's name. */
-static bool begin_connect(struct stage *s, size_t i)
-{
-    struct peer *p = &s->peers.all[i];
-    if (!peer_connect(p, s->child.port))
-        return false;
-    screen_label(&s->screen, p->port, stage_label(s, i));
-    return true;
-}
-
-static bool do_connect(struct stage *s, const struct action *a)
-{
-    return stage_await_port(s) && stage_check_alive(s) &&
-           draw(s, a, TO_SERVER, "connects") && begin_connect(s, a->client) &&
-           stage_await_peers(s, s->timeout);
-}
-
-static bool do_send(struct stage *s, const struct action *a)
-{
-    char text[TEXT_BYTES];
-    struct peer *p = client_of(s, a);
-    if (!stage_check_alive(s) ||
-        !draw(s, a, TO_SERVER, bytes_quote(text, sizeof text,
-                                                &a->bytes)))
-        return false;
-    if (a->seconds <= 0)
-        return peer_send(p, &a->bytes, a->urgent);
-    for (size_t i = 0; i < bytes_total(&a->bytes); i++) {
-        struct bytes one = { &a->bytes.text[i % a->bytes.length], 1, 1 };
-        if (!peer_send(p, &one, a->urgent) || !stage_pass(s, a->seconds) ||
-            !stage_check_alive(s))
-            return false;
-    }
-    return true;
-}
-
-static bool do_expect(struct stage *s, const struct action *a)
-{
-    char text[TEXT_BYTES];
-    if (bytes_total(&a->bytes) > LONG_BYTES &&
-        !draw(s, a, NO_ARROW, "begins to read"))
-        return false;
-    peer_expect(client_of(s, a), SOME_BYTES, &a->bytes);
-    return stage_await_peers(s, s->timeout) && stage_settle(s) &&
-           draw(s, a, FROM_SERVER, bytes_quote(text, sizeof text,
-                                                    &a->bytes)) &&
-           checked(s);
-}
-
-static bool do_expect_eof(struct stage *s, const struct action *a)
-{
-    bool eof = a->verb == EXPECT_EOF;
-    peer_expect(client_of(s, a), eof ? END_OF_FILE : A_RESET, NULL);
-    return stage_await_peers(s, s->timeout) && stage_settle(s) &&
-           draw(s, a, FROM_SERVER, eof ? "end of file" : "reset") &&
-           checked(s);
-}
-
-static bool do_silent(struct stage *s, const struct action *a)
-{
-    char text[TEXT_BYTES];
-    if (!stage_check_alive(s))
-        return false;
-    peer_expect(client_of(s, a), SILENCE, NULL);
-    if (!stage_pass(s, a->seconds) || !stage_check_alive(s))
-        return false;
-    peer_expect(client_of(s, a), NOTHING, NULL);
-    snprintf(text, sizeof text, "gets nothing, %g s", a->seconds);
-    return draw(s, a, NO_ARROW, text) && checked(s);
-}
-
-static bool do_shut(struct stage *s, const struct action *a)
-{
-    if (!draw(s, a, TO_SERVER, "end of file"))
-        return false;
-    peer_shut(client_of(s, a));
-    return true;
-}
-
-/* close and reset. */
-static bool do_leave(struct stage *s, const struct action *a)
-{
-    bool resets = a->verb == RESET;
-    if ((!resets && !peer_check_surplus(client_of(s, a))) ||
-        !draw(s, a, TO_SERVER, resets ? "resets" : "closes"))
-        return false;
-    peer_close(client_of(s, a), resets);
-    return true;
-}
-
-/* --------------------------------------------------------------- a crowd */
-
-static double crowd_timeout(const struct stage *s)
-{
-    return s->timeout +
-           (double)(s->peers.n - s->peers.n_named) / CROWD_PER_SECOND;
-}
-
-static bool draw_crowd(struct stage *s, enum arrow arrow, const char *text)
-{
-    return screen_client(&s->screen, crowd_label, arrow, text);
-}
-
-static bool draw_crowd_bytes(struct stage *s, const struct action *a,
-                             enum arrow arrow)
-{
-    char text[TEXT_BYTES];
-    return draw_crowd(s, arrow, bytes_quote(text, sizeof text,
-                                                 &a->bytes));
-}
-
-/* N more clients connect, AT_ONCE at a time. */
-static bool do_crowd(struct stage *s, const struct action *a)
-{
-    char text[TEXT_BYTES];
-    snprintf(text, sizeof text, "%ld connect", a->number);
-    if (!stage_await_port(s) || !stage_check_alive(s) ||
-        !draw_crowd(s, TO_SERVER, text))
-        return false;
-    for (long i = 0; i < a->number; i++) {
-        if (peers_add(&s->peers) == NULL ||
-            !begin_connect(s, s->peers.n - 1))
-            return false;
-        if (i % AT_ONCE == AT_ONCE - 1 &&
-            !stage_await_peers(s, crowd_timeout(s)))
-            return false;
-    }
-    return stage_await_peers(s, crowd_timeout(s));
-}
-
-static bool do_crowd_send(struct stage *s, const struct action *a)
-{
-    if (!stage_check_alive(s) || !draw_crowd_bytes(s, a, TO_SERVER))
-        return false;
-    for (size_t i = s->peers.n_named; i < s->peers.n; i++)
-        if (s->peers.all[i].fd >= 0 &&
-            !peer_send(&s->peers.all[i], &a->bytes, false))
-            return false;
-    return true;
-}
-
-static bool do_crowd_expect(struct stage *s, const struct action *a)
-{
-    for (size_t i = s->peers.n_named; i < s->peers.n; i++)
-        if (s->peers.all[i].fd >= 0)
-            peer_expect(&s->peers.all[i], SOME_BYTES, &a->bytes);
-    return stage_await_peers(s, crowd_timeout(s)) && stage_settle(s) &&
-           draw_crowd_bytes(s, a, FROM_SERVER) && checked(s);
-}
-
-static bool do_crowd_leaves(struct stage *s, const struct action *a)
-{
-    bool resets = a->verb == CROWD_RESETS;
-    if (!draw_crowd(s, TO_SERVER, resets ? "all reset" : "all leave"))
-        return false;
-    for (size_t i = s->peers.n_named; i < s->peers.n; i++) {
-        if (!resets && !peer_check_surplus(&s->peers.all[i]))
-            return false;
-        peer_close(&s->peers.all[i], resets);
-    }
-    return true;
-}
-
 /* ------------------------------------------------------- verb to function */
 
 bool act(struct stage *s, const struct action *a)
@@ -495,13 +325,7 @@ bool act(struct stage *s, const struct action *a)
         [EXPECT_EXIT] = do_expect_end, [EXPECT_KILLED] = do_expect_end,
         [IDLE] = do_measurement, [MEASURE] = do_measurement,
         [MEMORY] = do_measurement, [WAIT] = do_wait,
-        [CROWD] = do_crowd, [CROWD_SEND] = do_crowd_send,
-        [CROWD_EXPECT] = do_crowd_expect,
-        [CROWD_LEAVES] = do_crowd_leaves, [CROWD_RESETS] = do_crowd_leaves,
-        [CONNECT] = do_connect, [SEND] = do_send, [SHUT] = do_shut,
-        [CLOSE] = do_leave, [RESET] = do_leave, [EXPECT] = do_expect,
-        [EXPECT_EOF] = do_expect_eof, [EXPECT_RESET] = do_expect_eof,
-        [SILENT] = do_silent,
     };
-    return functions[a->verb](s, a);
+    return functions[a->verb] != NULL ? functions[a->verb](s, a)
+                                      : act_client(s, a);
 }

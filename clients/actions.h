@@ -1,5 +1,6 @@
 /*
- * actions: what each verb of a scene does. Below it: stage, proc, scene.
+ * actions: what each verb of a scene does. Below it: client-actions, stage,
+ * pattern, proc, scene.
  */
 #ifndef ACTIONS_H
 #define ACTIONS_H

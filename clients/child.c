@@ -17,7 +17,8 @@
 enum {
     READ_BYTES = 16 * 1024, /* in one read(): less than LOG_LINES */
     MOST_ARGUMENTS = 80,    /* of a server under xray */
-    SOME_ORPHANS = 64,      /* get a signal in one call */
+    SOME_ORPHANS = 64,      /* are looked at in one call */
+    CAP_TO_TRACE = 19,      /* CAP_SYS_PTRACE; musl has no name for it */
 };
 
 static const double KILL_SECONDS = 2, LAST_WORDS_SECONDS = 0.1;
@@ -29,46 +30,15 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-/* ------------------------------------------------------------- the guard */
-
-/* The guard waits until play has closed the other end of the pipe: play has
-   ended, perhaps by kill -9. Then the guard kills the process group that play
-   has named last; 0: none. */
-static _Noreturn void guard(int from_play)
-{
-    pid_t group = 0, message;
-    setsid(); /* Ctrl-C does not reach it */
-    signal(SIGTERM, SIG_IGN);
-    for (int fd = 0; fd < 1024; fd++)
-        if (fd != from_play)
-            close(fd);
-    while (read(from_play, &message, sizeof message) == sizeof message)
-        group = message;
-    if (group > 0)
-        kill(-group, SIGKILL);
-    _exit(0);
-}
-
-static bool start_guard(struct child *c)
-{
-    int ends[2];
-    if (!fd_pipe(ends))
-        return false;
-    c->guard = ends[1];
-    c->guard_pid = fork();
-    if (c->guard_pid < 0)
-        return fail("fork: %s", strerror(errno));
-    if (c->guard_pid == 0)
-        guard(ends[0]);
-    close(ends[0]);
-    return true;
-}
+/* --------------------------------------------------------- the beginning */
 
 bool child_prepare(struct child *c)
 {
     struct rlimit limit;
-    c->output = c->keyboard = c->guard = -1;
-#ifdef __linux__ /* only if play has no other children: all are orphans then */
+    c->output = c->keyboard = c->guard.to = -1;
+#ifdef __linux__
+    prctl(PR_SET_DUMPABLE, 0); /* ptrace(2) needs CAP_SYS_PTRACE now */
+    /* only if play has no other children: all are orphans then */
     c->adopts = waitpid(-1, NULL, WNOHANG) < 0 &&
                 prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
 #endif
@@ -76,7 +46,7 @@ bool child_prepare(struct child *c)
     limit = c->files;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit); /* for a crowd */
-    return start_guard(c);
+    return guard_start(&c->guard);
 }
 
 /* ------------------------------------------------------------- the start */
@@ -94,23 +64,35 @@ static void become_traced(const struct child *c, char **arguments)
     execv(xray, longer);
 }
 
+/* In the new process: what the program may do. */
+static bool set_limits(const struct child *c, long files)
+{
+    struct rlimit limit = c->files, size;
+    if (files > 0)
+        limit.rlim_cur = limit.rlim_max = (rlim_t)files;
+    getrlimit(RLIMIT_FSIZE, &size);
+    if (size.rlim_cur == RLIM_INFINITY || size.rlim_cur > MOST_FILE)
+        size.rlim_cur = MOST_FILE;
+    setrlimit(RLIMIT_FSIZE, &size);
+#ifdef __linux__
+    if (c->xray == NULL) /* root, too, can trace only its own children */
+        prctl(PR_CAPBSET_DROP, CAP_TO_TRACE, 0, 0, 0);
+#endif
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
 /* In the new process: become the program. Before, the process itself sends its
    group to the guard: so at no moment there is a server without a guard. If
    something fails, errno goes to the pipe TROUBLE. */
 static _Noreturn void become(const struct child *c, char **arguments,
                              long files, const int fds[3], int trouble)
 {
-    struct rlimit limit = c->files;
-    pid_t group = getpid();
-    setpgid(0, 0);
+    setsid();
     for (int fd = 0; fd < 3; fd++)
         dup2(fds[fd], fd);
-    if (files > 0)
-        limit.rlim_cur = limit.rlim_max = (rlim_t)files;
     for (int number = 1; number < 32; number++)
         signal(number, SIG_DFL);
-    if (write(c->guard, &group, sizeof group) == sizeof group &&
-        setrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    if (guard_watch(&c->guard, getpid()) && set_limits(c, files)) {
         if (c->xray != NULL)
             become_traced(c, arguments);
         else
@@ -124,10 +106,17 @@ static _Noreturn void become(const struct child *c, char **arguments,
 static bool has_become(struct child *c, int trouble, const char *program)
 {
     int why;
-    bool started = read(trouble, &why, sizeof why) != sizeof why;
+    size_t got = 0;
+    ssize_t n;
+    while (got < sizeof why &&
+           ((n = read(trouble, (char *)&why + got, sizeof why - got)) > 0 ||
+            (n < 0 && errno == EINTR)))
+        got += n < 0 ? 0 : (size_t)n;
     close(trouble);
-    if (started)
+    if (got < sizeof why)
         return true;
+    while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
     c->pid = 0;
     return fail("cannot start %s: %s", c->xray != NULL ? c->xray : program,
                 strerror(why));
@@ -147,8 +136,8 @@ bool child_start(struct child *c, char **arguments, long files)
     if (pid == 0)
         become(c, arguments, files, (int[]){ in[0], out[1], out[1] },
                trouble[1]);
-    setpgid(pid, pid);
     c->pid = pid;
+    c->ended = false;
     close(in[0]);
     close(out[1]);
     close(trouble[1]);
@@ -225,7 +214,9 @@ bool child_read(struct child *c)
     for (size_t i = before; i < c->log.n && c->port == 0; i++) {
         const char *ready = strstr(log_line(&c->log, i), "listening on ");
         if (ready != NULL)
-            sscanf(ready, "listening on %*[0-9.]:%d", &c->port);
+            sscanf(ready, "listening on %*[0-9.]:%5d", &c->port);
+        if (c->port < 0 || c->port > 65535)
+            c->port = 0;
     }
     return true;
 }
@@ -243,61 +234,89 @@ void child_read_last_words(struct child *c)
 
 /* --------------------------------------------------------------- its end */
 
+/* Has the server ended? It stays a zombie. */
+static void note_end(struct child *c)
+{
+    siginfo_t info = { .si_pid = 0 };
+    if (c->pid <= 0 || c->ended ||
+        waitid(P_PID, (id_t)c->pid, &info,
+               WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != c->pid)
+        return;
+    c->ended = true;
+    c->exit_status = info.si_code == CLD_EXITED ? info.si_status : -1;
+    c->killed_by = info.si_code == CLD_EXITED ? 0 : info.si_status;
+}
+
+/* Orphans of the server, our children now, that have not been reaped: at most
+   SOME_ORPHANS of them. Returns how many. */
+static size_t orphans_of(const struct child *c, pid_t orphans[SOME_ORPHANS])
+{
+    pid_t all[SOME_ORPHANS + 2];
+    size_t n = 0, n_all = c->adopts ? proc_children(all, SOME_ORPHANS + 2) : 0;
+    for (size_t i = 0; i < n_all && n < SOME_ORPHANS; i++)
+        if (all[i] != c->pid && all[i] != c->guard.pid)
+            orphans[n++] = all[i];
+    return n;
+}
+
 void child_reap(struct child *c)
 {
-    int status;
-    pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        if (pid != c->pid)
-            continue; /* an orphan */
-        c->ended = true;
-        c->status = status;
-    }
+    pid_t orphans[SOME_ORPHANS];
+    siginfo_t info = { .si_pid = 0 };
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        info.si_pid == 0)
+        return;
+    note_end(c);
+    for (size_t i = 0, n = orphans_of(c, orphans); i < n; i++)
+        waitpid(orphans[i], NULL, WNOHANG);
 }
 
 const char *child_how_it_ended(const struct child *c)
 {
     static char text[64];
-    if (WIFSIGNALED(c->status))
+    if (c->killed_by != 0)
         snprintf(text, sizeof text, "killed by %s",
-                 signal_name(WTERMSIG(c->status)));
+                 signal_name(c->killed_by));
     else
-        snprintf(text, sizeof text, "exit status %d", WEXITSTATUS(c->status));
+        snprintf(text, sizeof text, "exit status %d", c->exit_status);
     return text;
 }
 
-bool child_signal_all(const struct child *c, int number)
+bool child_left(struct child *c)
 {
     pid_t orphans[SOME_ORPHANS];
-    bool any = c->pid > 0 && kill(-c->pid, number) == 0;
-    size_t n = c->adopts ? proc_children(orphans, SOME_ORPHANS) : 0;
-    for (size_t i = 0; i < n; i++)
-        if (orphans[i] != c->guard_pid)
-            any = kill(orphans[i], number) == 0 || any;
-    return any;
+    child_reap(c);
+    return c->adopts ? orphans_of(c, orphans) > 0
+                     : c->pid > 0 && proc_group_lives(c->pid);
 }
 
-void child_kill(struct child *c)
+bool child_kill(struct child *c)
 {
-    pid_t none = 0;
+    pid_t orphans[SOME_ORPHANS];
     double end = now() + KILL_SECONDS;
+    bool left = true;
     if (c->pid == 0)
-        return;
+        return true;
     close_fd(&c->keyboard);
     close_fd(&c->output);
-    for (; child_signal_all(c, SIGKILL) && now() < end; child_reap(c))
-        poll(NULL, 0, 1);
-    if (write(c->guard, &none, sizeof none) < 0) {
-        /* somebody has killed the guard; nothing is left to be guarded */
+    while (left && now() < end) {
+        kill(-c->pid, SIGKILL);
+        for (size_t i = 0, n = orphans_of(c, orphans); i < n; i++)
+            kill(orphans[i], SIGKILL);
+        left = child_left(c) || !c->ended;
+        if (left && !c->ended) /* else at once: orphans may have children */
+            poll(NULL, 0, 1);
     }
+    guard_watch(&c->guard, 0);
+    waitpid(c->pid, NULL, WNOHANG); /* from now on the number is free */
     c->pid = 0;
     c->ended = false;
+    return !left;
 }
 
-void child_finish(struct child *c)
+bool child_finish(struct child *c)
 {
-    child_kill(c);
-    close_fd(&c->guard);
-    if (c->guard_pid > 0)
-        waitpid(c->guard_pid, NULL, 0);
+    bool all = child_kill(c);
+    guard_end(&c->guard);
+    return all;
 }

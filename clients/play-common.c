@@ -117,6 +117,52 @@ char *bytes_quote(char *to, size_t size, const struct bytes *b)
     return to;
 }
 
+long character_at(const char *s, size_t *length)
+{
+    static const long least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    unsigned char first = (unsigned char)*s;
+    size_t n = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2
+             : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
+    long character = n == 1 ? first : first & (0x7f >> n);
+    *length = 1;
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return -1;
+        character = character << 6 | (s[i] & 0x3f);
+    }
+    if (n == 0 || character < least[n] || character > 0x10ffff ||
+        (character >= 0xd800 && character < 0xe000))
+        return -1;
+    *length = n;
+    return character;
+}
+
+bool is_control(long character)
+{
+    static const struct { long from, to; } ranges[] = {
+        { 0, 0x1f }, { 0x7f, 0x9f }, { 0xad, 0xad }, { 0x61c, 0x61c },
+        { 0x180e, 0x180e }, { 0x200b, 0x200b }, { 0x200e, 0x200f },
+        { 0x2028, 0x202e }, { 0x2060, 0x206f }, { 0xfeff, 0xfeff },
+        { 0xfff9, 0xfffb }, { 0xe0000, 0xe007f },
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (character >= ranges[i].from && character <= ranges[i].to)
+            return true;
+    return false;
+}
+
+void print_text(FILE *to, const char *text)
+{
+    for (size_t n; *text != '\0'; text += n) {
+        long character = character_at(text, &n);
+        if (character == '\n' || (character >= 0 && !is_control(character)))
+            fprintf(to, "%.*s", (int)n, text);
+        else
+            for (size_t i = 0; i < n; i++)
+                fprintf(to, "\\x%02x", (unsigned char)text[i]);
+    }
+}
+
 static const struct { const char *name; int number; } signals[] = {
     { "SIGTERM", SIGTERM }, { "SIGINT", SIGINT }, { "SIGHUP", SIGHUP },
     { "SIGSTOP", SIGSTOP }, { "SIGCONT", SIGCONT }, { "SIGKILL", SIGKILL },

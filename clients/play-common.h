@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum { FAILURE_BYTES = 1000 }; /* a longer text is cut */
 
@@ -59,6 +60,18 @@ char *quote(char *to, size_t size, const char *bytes, size_t length);
 
 /* The same for what a scene names: 300 "x". */
 char *bytes_quote(char *to, size_t size, const struct bytes *b);
+
+/* The character at S, a number of Unicode, and its *LENGTH in bytes; -1, and
+   *LENGTH is 1, if S does not begin with a character in UTF-8. */
+long character_at(const char *s, size_t *length);
+
+/* Would a terminal do something else than show this character? So do control
+   characters, and marks that change the direction of a text or have no
+   width. */
+bool is_control(long character);
+
+/* Print a text, which may have newlines; of what is_control(), print \xHH. */
+void print_text(FILE *to, const char *text);
 
 /* "TERM" -> SIGTERM; 0 if it is none of the 18 that a scene can name. */
 int signal_number(const char *name);

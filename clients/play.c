@@ -10,7 +10,8 @@
  *     --all       show every line of the log, also of a flood
  *     --quiet     show nothing but what went wrong
  *     --xray      show the server's system calls among the lines of its log,
- *                 as clients/xray prints them; "see" does not look at these
+ *                 as clients/xray prints them; "see" does not look at these.
+ *                 Where xray cannot trace, play says so and plays without
  *     --server P  start P in the place of the scene's program (or $SERVER)
  *     --timeout S how long to wait for what is expected (5)
  *
@@ -30,19 +31,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "actions.h"
+#include "columns.h"
 #include "where.h"
 
 enum {
     MOST_FDS = 256,      /* fds above are not closed in the server */
     SOURCE_BYTES = 60,   /* of an action, where it failed */
     LAST_LINES = 10,     /* of the log are printed when the scene fails */
+    LOG_COLUMNS = 200,   /* of such a line */
     DEFAULT_TIMEOUT = 5, /* seconds */
 };
 
@@ -143,20 +149,74 @@ static const char *xray_beside(const char *play)
     return path;
 }
 
+/* Can xray trace a program here? It says no by exit status 77. */
+static bool can_trace(const char *xray)
+{
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        int null = open("/dev/null", O_RDWR);
+        dup2(null, STDOUT_FILENO);
+        dup2(null, STDERR_FILENO);
+        execl(xray, xray, "-q", "--", "true", (char *)NULL);
+        _exit(1);
+    }
+    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return !WIFEXITED(status) || WEXITSTATUS(status) != 77;
+}
+
+/* The file that this process runs. Where there is no /proc, PATH is "". */
+static struct {
+    char path[PATH_MAX];
+    struct stat was;
+} own;
+
+/* Returns the directory of the kit, or NULL. */
+static const char *note_own_file(void)
+{
+    static char kit[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", own.path, sizeof own.path - 1);
+    own.path[n < 0 ? 0 : n] = '\0';
+    if (n <= 0 || stat(own.path, &own.was) < 0)
+        return NULL;
+    strcpy(kit, own.path);
+    for (int i = 0; i < 2 && strrchr(kit, '/') != NULL; i++)
+        *strrchr(kit, '/') = '\0';
+    return kit[0] == '\0' ? NULL : kit;
+}
+
+/* Is the file still the same? A server could replace it by a program that
+   praises every server. */
+static bool check_own_file(void)
+{
+    struct stat is;
+    if (own.path[0] == '\0' ||
+        (stat(own.path, &is) == 0 && is.st_dev == own.was.st_dev &&
+         is.st_ino == own.was.st_ino && is.st_size == own.was.st_size &&
+         is.st_mtime == own.was.st_mtime))
+        return true;
+    return fail("the program of play was changed meanwhile: %s\n"
+                "  build it again: make -B clients/play", own.path);
+}
+
 static bool set_stage(struct stage *s, const struct scene *scene,
                       const struct options *o, const char *play)
 {
     if (!screen_begin(&s->screen, scene->clients, scene->n_clients, o->quiet))
         return false;
     s->scene = scene;
+    s->quiet = o->quiet;
+    s->kit = note_own_file();
     s->timeout = o->timeout;
     s->program = o->program;
     s->pace = o->pace >= 0 ? o->pace
             : s->screen.terminal && !o->quiet ? DEFAULT_PACE : 0;
     s->screen.log = &s->child.log;
     s->screen.all = o->all;
-    s->screen.calls = o->xray;
-    s->child.xray = o->xray ? xray_beside(play) : NULL;
+    bool traces = o->xray && can_trace(xray_beside(play));
+    s->screen.calls = traces;
+    s->child.xray = traces ? xray_beside(play) : NULL;
     return peers_begin(&s->peers, scene->clients, scene->n_clients) &&
            child_prepare(&s->child) && stage_catch_signals();
 }
@@ -207,7 +267,7 @@ static bool let_read(struct stage *s, double seconds)
    nine Chinese characters. */
 static double reading_time(const struct stage *s, const char *text)
 {
-    return s->pace * (2 + 0.4 * screen_columns(text) / 6);
+    return s->pace * (2 + 0.4 * columns_of(text) / 6);
 }
 
 /* -------------------------------------------------------------- the scene */
@@ -233,7 +293,7 @@ static bool end_scene(struct stage *s)
     for (size_t i = 0; i < s->peers.n; i++)
         if (!peer_check_surplus(&s->peers.all[i]))
             return false;
-    return s->child.pid == 0 || stage_end_server(s);
+    return (s->child.pid == 0 || stage_end_server(s)) && check_own_file();
 }
 
 /* Print the last line. A scene that checks nothing is no success. */
@@ -249,21 +309,28 @@ static bool show_verdict(struct stage *s)
         return screen_print(screen, "\n%s%s: nothing was checked%s in %.1f s: "
                             "no expect, see, silent, idle or memory\n", bold,
                             s->scene->file, plain, seconds);
-    return screen_print(screen, "\n%s%s%s: all as expected%s: %d %s in "
+    return screen_print(screen, "\n%s%s%s: all as expected%s%s: %d %s in "
                         "%.1f s\n", bold, screen->utf8 ? "✓ " : "",
-                        s->scene->file, plain, s->n_checks,
+                        s->scene->file, plain, s->n_skipped == 0 ? ""
+                        : ", but for what was skipped", s->n_checks,
                         s->n_checks == 1 ? "check" : "checks", seconds);
 }
 
 /* Play all of the scene. False: it failed at *AT. */
-static bool play_scene(struct stage *s, bool step, const struct action **at)
+static bool play_scene(struct stage *s, const struct options *o,
+                       const struct action **at)
 {
     static struct action end = { .source = "(the end of the scene)" };
     const struct scene *scene = s->scene;
     const struct action *last = scene->actions + scene->n_actions;
+    bool step = o->step;
     *at = scene->actions;
     s->screen.started = now();
     if (!screen_title(&s->screen, scene->title))
+        return false;
+    if (o->xray && s->child.xray == NULL && ++s->n_skipped > 0 &&
+        !stage_warn(s, "skipped here: the system calls; xray cannot trace "
+                    "the server (ptrace)"))
         return false;
     for (; *at < last; ++*at)
         if (!play_action(s, *at, &step) ||
@@ -293,6 +360,16 @@ static bool alike(const char *a, const char *b)
     }
 }
 
+/* Print a line of the log, or as much of it as can be read. */
+static void print_log_line(struct screen *screen, const char *line)
+{
+    int used;
+    const char *text = screen_text(screen, line);
+    size_t fits = columns_fit(text, LOG_COLUMNS, &used);
+    fprintf(stderr, "    %.*s%s\n", (int)fits, text,
+            text[fits] == '\0' ? "" : dots);
+}
+
 /* Print the end of the log. Lines that are alike count as one. */
 static void print_log_end(struct screen *screen, const struct log *log)
 {
@@ -307,10 +384,9 @@ static void print_log_end(struct screen *screen, const struct log *log)
         for (next = i + 1; next < log->n &&
              alike(log_line(log, i), log_line(log, next)); next++) {
         }
-        fprintf(stderr, "    %s\n", screen_text(screen, log_line(log, i)));
+        print_log_line(screen, log_line(log, i));
         if (next - i == 2)
-            fprintf(stderr, "    %s\n",
-                    screen_text(screen, log_line(log, i + 1)));
+            print_log_line(screen, log_line(log, i + 1));
         else if (next - i > 2)
             fprintf(stderr, "    (%zu more like this)\n", next - i - 1);
     }
@@ -324,11 +400,17 @@ static void report(struct stage *s, const struct action *at,
     const struct child *c = &s->child;
     struct screen *screen = &s->screen;
     screen->colours = screen->colours && isatty(STDERR_FILENO);
-    fprintf(stderr, "\n%s%s%s:%d: %.*s%s%s\n  %s\n",
+    int shown = SOURCE_BYTES; /* but a character is not torn apart */
+    while (shown < (int)strlen(at->source) &&
+           (at->source[shown] & 0xc0) == 0x80)
+        shown--;
+    fprintf(stderr, "\n%s%s%s:%d: %.*s%s%s\n  ",
             screen_style(screen, WRONG), screen->utf8 ? "✗ " : "",
-            s->scene->file, at->line, SOURCE_BYTES, at->source,
-            strlen(at->source) > SOURCE_BYTES ? dots : "",
-            screen_style(screen, PLAIN), failure());
+            s->scene->file, at->line, shown, at->source,
+            (int)strlen(at->source) > shown ? dots : "",
+            screen_style(screen, PLAIN));
+    print_text(stderr, failure());
+    putc('\n', stderr);
     if (c->ended)
         fprintf(stderr, "  the server has ended: %s\n",
                 child_how_it_ended(c));
@@ -344,9 +426,10 @@ static int say_why(struct stage *s, const struct action *at)
     char why[FAILURE_BYTES], where[WHERE_BYTES] = "";
     int number = stage_ending();
     if (number != 0) {
-        bool any = s->child.pid != 0;
+        bool any = s->child.pid != 0, sent_it = stage_server_sent_it(s);
         child_kill(&s->child); /* first: the next call may wait */
-        fprintf(stderr, "\nplay: %s%s\n", signal_name(number),
+        fprintf(stderr, "\nplay: %s%s%s\n", signal_name(number),
+                sent_it ? ", which the server has sent" : "",
                 any ? "; the server is ended" : "");
         return 128 + number;
     }
@@ -373,13 +456,15 @@ int main(int argc, char **argv)
     prepare_fds();
     struct options o = read_options(argc, argv);
     if (!scene_read(&scene, o.file)) {
-        fprintf(stderr, "%s\n", failure());
+        print_text(stderr, failure());
+        putc('\n', stderr);
         _exit(2); /* the kernel frees what the scene has allocated */
     }
     if (!set_stage(&stage, &scene, &o, argv[0]))
         errx(1, "%s", failure());
-    int status = play_scene(&stage, o.step, &at) ? 0 : say_why(&stage, at);
-    child_finish(&stage.child);
+    int status = play_scene(&stage, &o, &at) ? 0 : say_why(&stage, at);
+    if (!child_finish(&stage.child))
+        warnx("some processes of the server do not end");
     if (status > 128) { /* end by the signal: then a shell's loop ends, too */
         signal(status - 128, SIG_DFL);
         raise(status - 128);

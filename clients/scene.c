@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "pattern.h"
 #include "words.h"
 
 enum { MOST_NAME = 23 }; /* bytes of a client's name */
@@ -112,8 +113,12 @@ static bool parse_send(struct parser *p, struct action *a)
     if (!need_sending(p, a) || !words_want_bytes(&p->words, &a->bytes))
         return false;
     a->urgent = words_next_is(&p->words, "urgent");
-    return !words_next_is(&p->words, "every") ||
-           words_want_time(&p->words, &a->seconds);
+    if (!words_next_is(&p->words, "every"))
+        return true;
+    return words_want_time(&p->words, &a->seconds) &&
+           ((double)bytes_total(&a->bytes) * a->seconds <= MOST_SECONDS ||
+            words_mistake(&p->words, "%zu bytes take more than %d s",
+                          bytes_total(&a->bytes), MOST_SECONDS));
 }
 
 static bool parse_client_expect(struct parser *p, struct action *a)
@@ -161,6 +166,10 @@ static const struct form client_forms[] = {
 
 /* ------------------------------------------------- what a crowd can do */
 
+static const char *const crowd_verbs[] = {
+    "send", "expect", "leaves", "resets", NULL,
+};
+
 static bool parse_crowd_action(struct parser *p, struct action *a)
 {
     struct words *w = &p->words;
@@ -168,7 +177,7 @@ static bool parse_crowd_action(struct parser *p, struct action *a)
         a->verb = CROWD;
         p->crowd = true;
         return need(p, p->server, "server") &&
-               words_want_number(w, "N", 1, MOST_NUMBER, &a->number);
+               words_want_number(w, "N", 1, MOST_CROWD, &a->number);
     }
     const char *word = words_want(w, "what the crowd does");
     if (word == NULL)
@@ -178,7 +187,8 @@ static bool parse_crowd_action(struct parser *p, struct action *a)
             : strcmp(word, "leaves") == 0 ? CROWD_LEAVES
             : strcmp(word, "resets") == 0 ? CROWD_RESETS : VERBS;
     if (a->verb == VERBS)
-        return words_mistake(w, "'%s' is no verb of a crowd", word);
+        return words_unknown(w, "verb of a crowd; its verbs are", word,
+                             crowd_verbs);
     bool ends = a->verb == CROWD_LEAVES || a->verb == CROWD_RESETS;
     if (!need(p, p->crowd, "crowd"))
         return false;
@@ -257,17 +267,17 @@ static bool parse_type(struct parser *p, struct action *a)
 static bool parse_see(struct parser *p, struct action *a)
 {
     char why[200];
+    regex_t pattern;
     if (!need(p, p->log, "log"))
         return false;
     a->text = words_want(&p->words, "\"REGEX\"");
     if (a->text == NULL)
         return false;
-    int error = regcomp(&a->regex, a->text, REG_EXTENDED | REG_NOSUB);
-    if (error == 0)
-        return true;
-    regerror(error, &a->regex, why, sizeof why);
-    return words_mistake(&p->words, "\"%s\" is no regular expression: %s",
-                         a->text, why);
+    if (!pattern_begin(&pattern, a->text, why, sizeof why))
+        return words_mistake(&p->words, "\"%.100s\" is no regular expression "
+                             "for a scene: %s", a->text, why);
+    pattern_end(&pattern); /* "see" makes it again */
+    return true;
 }
 
 static bool parse_signal(struct parser *p, struct action *a)
@@ -360,13 +370,13 @@ static const struct form *find_form(const struct form *all, size_t n,
 }
 
 /* There is no such word: name those that there are. */
-static bool unknown_word(struct parser *p, const char *what, const char *word,
+static bool unknown_form(struct parser *p, const char *what, const char *word,
                          const struct form *all, size_t n)
 {
-    char list[200] = "";
+    const char *names[FORMS + 1] = { NULL };
     for (size_t i = 0; i < n; i++)
-        strcat(strcat(list, i == 0 ? "" : ", "), all[i].word);
-    return words_mistake(&p->words, "'%s' is no %s: %s", word, what, list);
+        names[i] = all[i].word;
+    return words_unknown(&p->words, what, word, names);
 }
 
 /* Read an action of a client; its name has been read. */
@@ -377,7 +387,7 @@ static bool parse_client(struct parser *p, struct action *a)
         return false;
     const struct form *form = find_form(client_forms, CLIENT_FORMS, word);
     if (form == NULL)
-        return unknown_word(p, "verb of a client; its verbs are", word,
+        return unknown_form(p, "verb of a client; its verbs are", word,
                             client_forms, CLIENT_FORMS);
     p->words.form = form->text;
     a->verb = form->verb;
@@ -396,7 +406,7 @@ static bool parse_action(struct parser *p, struct action *a)
         return find_client(p, word, &a->client) && parse_client(p, a);
     const struct form *form = find_form(forms, FORMS, word);
     if (form == NULL)
-        return unknown_word(p, "action (a client's name begins with a capital "
+        return unknown_form(p, "action (a client's name begins with a capital "
                             "letter); the actions are", word, forms, FORMS);
     p->words.form = form->text;
     a->verb = form->verb;
@@ -450,23 +460,18 @@ static bool parse_line(struct parser *p, char *line)
 static bool parse_lines(struct parser *p, FILE *f)
 {
     struct scene *s = p->scene;
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t length;
-    while ((length = getline(&line, &size, f)) >= 0) {
-        s->n_lines = ++p->words.line;
-        p->words.form = NULL;
-        if (strlen(line) < (size_t)length)
-            return words_mistake(&p->words, "this line has a NUL byte");
+    char *line;
+    while (words_read_line(&p->words, f, &line)) {
+        if (line == NULL)
+            return true;
+        s->n_lines = p->words.line;
         if (s->title == NULL && strncmp(line, "# ", 2) == 0 &&
             strncmp(line, "# fails on:", 11) != 0)
             s->title = line + 2;
         if (!parse_line(p, line))
             return false;
-        line = NULL; /* the actions point into it: keep it */
-        size = 0;
     }
-    return !ferror(f) || fail("play: %s: %s", s->file, strerror(errno));
+    return false;
 }
 
 bool scene_read(struct scene *scene, const char *file)

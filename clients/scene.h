@@ -2,12 +2,11 @@
  * scene: a .play file, read into an array of actions. scene.md is the manual
  * of the language. Nothing here acts: actions.c leads from an action's verb to
  * the function that does it. Below it:
- * words, play-common.
+ * words, pattern, play-common.
  */
 #ifndef SCENE_H
 #define SCENE_H
 
-#include <regex.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -19,7 +18,7 @@ enum verb { /* and which members of an action it uses */
     RUN,                         /* text: the program; arguments */
     LIMIT,                       /* number: of files */
     TYPE, TYPE_EOF,              /* bytes; nothing */
-    SEE,                         /* regex; text: as it is written */
+    SEE,                         /* text: the regular expression */
     SIGNAL, SIGNAL_CLIENT,       /* number; text: its name; client */
     EXPECT_EXIT, EXPECT_KILLED,  /* number: exit status, or signal */
     IDLE, MEASURE, WAIT,         /* seconds */
@@ -47,7 +46,6 @@ struct action {
     long number;
     bool urgent;
     const char *text;
-    regex_t regex;
     char **arguments; /* [0] is left free for the program; NULL ends them */
 };
 

@@ -1,5 +1,4 @@
 /* screen: draws a scene on standard output. See screen.h. */
-#define _GNU_SOURCE /* wcwidth() and memmem(), in glibc */
 #include "screen.h"
 #include <errno.h>
 #include <langinfo.h>
@@ -10,7 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <wchar.h>
+#include "columns.h"
 
 enum {
     FIRST_LINES = 6,    /* of the log are drawn at once, after an action */
@@ -21,6 +20,8 @@ enum {
     NO_TERMINAL = 100,  /* columns, in a file or a pipe */
     LEAST_SERVER = 18,  /* columns for the server's lane */
     LEAST_CLIENT = 12,  /* columns for the text beside a client's name */
+    LEAST_NAME = 3,     /* letters of a file's name that is cut */
+    LEAST_ARROW = 3,    /* columns */
     ESCAPED = 4,        /* bytes of \xHH */
     DRAWN_BYTES = LOG_LINE_BYTES * ESCAPED,
 };
@@ -38,61 +39,6 @@ static const char *const codes[] = {
     "\033[1;38;5;172m", "\033[1;38;5;37m", "\033[1;38;5;135m",
 };
 
-/* ------------------------------------------------------- columns of a text */
-
-/* The columns of the one character at S (-1: it cannot be shown), and its
-   *LENGTH in bytes. A byte that is no UTF-8 is a character of its own. */
-static int columns_at(const char *s, size_t *length)
-{
-    wchar_t wide;
-    mbstate_t state = { 0 };
-    size_t n = mbrtowc(&wide, s, MB_CUR_MAX, &state);
-    bool valid = n > 0 && n <= MB_CUR_MAX;
-    *length = valid ? n : 1;
-    return valid ? wcwidth(wide) : -1;
-}
-
-int screen_columns(const char *s)
-{
-    int columns = 0;
-    for (size_t n; *s != '\0'; s += n)
-        columns += abs(columns_at(s, &n));
-    return columns;
-}
-
-static bool is_one_of(const char *list, const char *s, size_t length)
-{
-    return memmem(list, strlen(list), s, length) != NULL;
-}
-
-/* How many bytes of S fit into ROOM columns (one character at least); *USED is
-   the number of columns that they take. A line ends at a space, or beside a
-   Chinese character; but no line begins with a closing mark or ends with an
-   opening one. */
-static size_t fit(const char *s, int room, int *used)
-{
-    static const char closing[] = ",.;:?!)，。、；：？！）》」』”’…";
-    size_t at, n, end = 0;
-    int width = 0, end_width = 0, w;
-    bool wide = false, open = true; /* the character before */
-    for (at = 0; s[at] != '\0'; at += n, width += w) {
-        w = abs(columns_at(s + at, &n));
-        bool between = (w == 2 || (wide && w > 0)) && !open &&
-                       !is_one_of(closing, s + at, n);
-        if (at > 0 && (s[at] == ' ' || between)) {
-            end = at;
-            end_width = width;
-        }
-        if (at > 0 && width + w > room)
-            break;
-        wide = w == 2;
-        open = is_one_of("(（《「『“‘", s + at, n);
-    }
-    bool whole = s[at] == '\0' || end == 0;
-    *used = whole ? width : end_width;
-    return whole ? at : end;
-}
-
 /* --------------------------------------------------------- the beginning */
 
 /* Set the width of the screen, and that of the clients' lane, which has room
@@ -106,8 +52,8 @@ static void divide(struct screen *s, char *const *names, size_t n)
         s->columns = size.ws_col < MOST_COLUMNS ? size.ws_col : MOST_COLUMNS;
     s->lane = s->columns * 3 / 10;
     for (size_t i = 0; i < n; i++)
-        if (s->lane < screen_columns(names[i]) + LEAST_CLIENT)
-            s->lane = screen_columns(names[i]) + LEAST_CLIENT;
+        if (s->lane < columns_of(names[i]) + LEAST_CLIENT)
+            s->lane = columns_of(names[i]) + LEAST_CLIENT;
     int least = TIME_COLUMNS + s->lane + 2 + LEAST_SERVER;
     if (s->columns < least)
         s->columns = least;
@@ -187,7 +133,7 @@ static void put_arrow(const struct screen *s, enum arrow arrow, int length)
 {
     const char *line = s->utf8 ? "─" : "-";
     fputs(screen_style(s, DIM), stdout);
-    if (arrow == NO_ARROW || length < 3) {
+    if (arrow == NO_ARROW || length < LEAST_ARROW) {
         repeat(" ", length);
     } else if (arrow == TO_SERVER) {
         putchar(' ');
@@ -282,39 +228,40 @@ static void put_drawing(const struct screen *s, const char *text,
     fputs(screen_style(s, PLAIN), stdout);
 }
 
-/* Draw the end of a line: LENGTH bytes of PLACE, INDENT columns away. */
-static void put_place(const struct screen *s, int indent, const char *place,
-                      int length)
+/* Draw the end of a line: PLACE, INDENT columns away. */
+static void put_place(const struct screen *s, int indent, const char *place)
 {
-    if (length > 0) {
+    if (place[0] != '\0') {
         repeat(" ", indent);
-        put(s, DIM, place, length);
+        put(s, DIM, place, (int)strlen(place));
     }
     putchar('\n');
 }
 
-/* Draw a text in the server's lane, and LENGTH bytes of PLACE at the right
-   edge; or, if there is no room for that, in a line below. */
+/* Draw a text in the server's lane, and PLACE at the right edge; or, if there
+   is no room for that, in a line below. */
 static void draw_server(const struct screen *s, double at, const char *text,
                         const unsigned char *styles, enum style style,
-                        const char *place, int length)
+                        const char *place)
 {
-    int room = server_columns(s), used;
-    int beside = room - length > 12 ? length : 0, below = length - beside;
+    int room = server_columns(s), used, width = columns_of(place);
+    bool beside = room - width > 12;
+    const char *right = beside ? place : "", *below = beside ? "" : place;
     do {
-        size_t n = fit(text, beside > 0 ? room - beside - 1 : room,
-                            &used);
+        size_t n = columns_fit(text, *right != '\0' ? room - width - 1 : room,
+                               &used);
         begin_server_lane(s, at);
         put_drawing(s, text, styles, n, style);
-        put_place(s, room - beside - used, place, beside);
+        put_place(s, room - width - used, right);
         n += strspn(text + n, " ");
         text += n;
         styles = styles == NULL ? NULL : styles + n;
-        at = beside = 0;
+        at = 0;
+        right = "";
     } while (*text != '\0');
-    if (below > 0) {
+    if (*below != '\0') {
         begin_server_lane(s, 0);
-        put_place(s, room - below, place, below);
+        put_place(s, room - width, below);
     }
 }
 
@@ -344,27 +291,49 @@ bool screen_is_call(const struct screen *s, const char *line)
     return length_before_call(s, line) > 0;
 }
 
+/* Write the PLACE of a line, but no more of it than a part of the server's
+   lane has room for: without its directory; if that is still more than half of
+   the lane, without the end of its name. */
+static const char *shorten(const struct screen *s, const char *place)
+{
+    static char text[DRAWN_BYTES + 20];
+    const char *slash = strrchr(place, '/'), *line = strrchr(place, ':');
+    int room = server_columns(s) * 2 / 5;
+    if (columns_of(place) <= room)
+        return place;
+    const char *name = slash == NULL ? place : slash + 1;
+    const char *before = slash == NULL ? "" : dots;
+    int n = snprintf(text, sizeof text, "%s%s%s", before,
+                     slash == NULL ? "" : "/", name);
+    if (columns_of(text) <= server_columns(s) / 2 ||
+        line - name <= LEAST_NAME)
+        return text;
+    int used, left = columns_of(before) + (slash != NULL) + columns_of(dots) +
+                     (int)strlen(line);
+    size_t fits = columns_fit(name, left + LEAST_NAME < room
+                                    ? room - left : LEAST_NAME, &used);
+    n -= (int)strlen(name);
+    snprintf(text + n, sizeof text - (size_t)n, "%.*s%s%s", (int)fits, name,
+             dots, line);
+    return text;
+}
+
 /* Draw line I of the log: a text and the place that printed it, or a system
    call. */
 static void draw_log_line(const struct screen *s, size_t i)
 {
+    static char place[DRAWN_BYTES + 1];
     const char *line = log_line(s->log, i);
-    int call = length_before_call(s, line), place = place_in(line);
-    int room = server_columns(s);
+    int call = length_before_call(s, line), length = place_in(line);
+    snprintf(place, sizeof place, "%s", translate(s, line)->text);
+    place[call > 0 ? 0 : place_in(place)] = '\0';
+    if (place[0] == '\0')
+        length = 0;
     const struct drawing *d =
-        translate(s, line + (call > 0 ? call : place > 0 ? place + 2 : 0));
-    if (call > 0) {
-        draw_server(s, log_time(s->log, i), d->text, d->styles, SYSTEM_CALL,
-                    "kernel", (int)strlen("kernel"));
-        return;
-    }
-    while ((room < 60 || place > room - 30) &&
-           memchr(line, '/', (size_t)place) != NULL) {
-        place--; /* no room for the directory's name */
-        line++;
-    }
-    draw_server(s, log_time(s->log, i), d->text, d->styles, PLAIN, line,
-                place);
+        translate(s, line + (call > 0 ? call : length > 0 ? length + 2 : 0));
+    draw_server(s, log_time(s->log, i), d->text, d->styles,
+                call > 0 ? SYSTEM_CALL : PLAIN,
+                call > 0 ? "kernel" : shorten(s, place));
 }
 
 static size_t times(const struct screen *s)
@@ -407,7 +376,7 @@ bool screen_note(struct screen *s, const char *text)
 {
     if (!screen_held_back(s))
         return false;
-    draw_server(s, now(), text, NULL, BOLD, "", 0);
+    draw_server(s, now(), translate(s, text)->text, NULL, BOLD, "");
     return flush(s);
 }
 
@@ -417,13 +386,16 @@ bool screen_client(struct screen *s, struct label client, enum arrow arrow,
                    const char *text)
 {
     int name = (int)strlen(client.name);
-    int indent = screen_columns(client.name) + 1;
+    int indent = columns_of(client.name) + 1;
     double at = now();
     if (!screen_held_back(s))
         return false;
     for (bool first = true; first || *text != '\0'; first = false, at = 0) {
-        int used;
-        size_t n = fit(text, s->lane - indent, &used);
+        int used, room = s->lane - indent;
+        size_t n = columns_fit(text, room, &used);
+        if (text[n] == '\0' && room - used < LEAST_ARROW &&
+            arrow != NO_ARROW) /* one more line, with the arrow */
+            n = columns_fit(text, room - LEAST_ARROW, &used);
         put_time(s, at);
         put(s, client.style, client.name, first ? name : 0);
         repeat(" ", first ? 1 : indent);
@@ -456,7 +428,7 @@ bool screen_sentence(struct screen *s, const char *text, bool question)
         return false;
     for (putchar('\n'); *text != '\0'; mark = "") {
         int used;
-        size_t n = fit(text, s->columns - 6, &used);
+        size_t n = columns_fit(text, s->columns - 6, &used);
         printf("%s%4s %.*s%s\n", screen_style(s, question ? QUESTION : BOLD),
                mark, (int)n, text, screen_style(s, PLAIN));
         text += n + strspn(text + n, " ");

@@ -1,6 +1,6 @@
 /*
  * screen: draws a scene on standard output, in two lanes and in time order.
- * Below it: child (its log alone), play-common.
+ * Below it: columns, child (its log alone), play-common.
  *
  *      time  clients              | server
  *      0.01  A connects --------->|
@@ -87,9 +87,6 @@ void screen_hush(struct screen *s, bool hush);
 /* Print a text as it is, without a newline. */
 bool screen_print(struct screen *s, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-
-/* The columns that a text takes; a Chinese character takes two. */
-int screen_columns(const char *text);
 
 /* Has xray, and not the server, printed this line of the log? */
 bool screen_is_call(const struct screen *s, const char *line);

@@ -1,9 +1,13 @@
 /* stage: a scene while it plays. See stage.h. */
 #include "stage.h"
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "proc.h"
 
@@ -16,13 +20,17 @@ enum {
 /* A signal handler gets no pointer, so these are the program's. */
 static int signals[2]; /* a pipe: the handler writes, the loop reads */
 static int ending;     /* what stage_ending() returns */
+static volatile sig_atomic_t sender; /* of the last signal but SIGCHLD */
 
 /* --------------------------------------------------------------- signals */
 
-static void note_signal(int number)
+static void note_signal(int number, siginfo_t *info, void *context)
 {
     int saved = errno;
     unsigned char byte = (unsigned char)number;
+    (void)context;
+    if (number != SIGCHLD)
+        sender = info->si_code > 0 ? 0 : info->si_pid;
     if (write(signals[1], &byte, 1) < 0) {
         /* The pipe is full, so the loop wakes anyway. */
     }
@@ -32,16 +40,18 @@ static void note_signal(int number)
 bool stage_catch_signals(void)
 {
     static const int wanted[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD };
-    struct sigaction action = { .sa_handler = note_signal };
+    struct sigaction action = { .sa_sigaction = note_signal };
     if (!fd_pipe(signals))
         return false;
     fd_nonblocking(signals[0]);
     fd_nonblocking(signals[1]);
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        action.sa_flags = wanted[i] == SIGCHLD ? SA_RESTART : 0;
+        action.sa_flags = SA_SIGINFO |
+                          (wanted[i] == SIGCHLD ? SA_RESTART : 0);
         sigaction(wanted[i], &action, NULL);
     }
+    guard_catch_stops();
     return true;
 }
 
@@ -52,6 +62,56 @@ int stage_ending(void)
         if (number != SIGCHLD && ending == 0)
             ending = number;
     return ending;
+}
+
+bool stage_server_sent_it(const struct stage *s)
+{
+    return sender > 0 && s->child.pid > 0 &&
+           getsid((pid_t)sender) == s->child.pid;
+}
+
+/* ------------------------------------------------- seen from the outside */
+
+bool stage_warn(struct stage *s, const char *format, ...)
+{
+    char text[WARNING_BYTES];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    for (int i = 0; i < s->n_warnings; i++)
+        if (strcmp(s->warnings[i], text) == 0)
+            return true;
+    if (s->n_warnings == MOST_WARNINGS)
+        return true;
+    strcpy(s->warnings[s->n_warnings++], text);
+    if (s->quiet)
+        fprintf(stderr, "%s: %s\n", s->scene->file, text);
+    return screen_note(&s->screen, text);
+}
+
+bool stage_look(struct stage *s)
+{
+    char text[WARNING_BYTES / 2], program[PATH_MAX];
+    const struct child *c = &s->child;
+    size_t known = 1; /* the listener, and a socket for each client */
+    if (c->pid == 0 || c->ended)
+        return true;
+    for (size_t i = 0; i < s->peers.n; i++)
+        known += s->peers.all[i].fd >= 0;
+    if (c->port != 0 &&
+        proc_listens_elsewhere(c->pid, c->port, known, text, sizeof text) &&
+        !stage_warn(s, "the server also listens on %s", text))
+        return false;
+    if (c->port != 0 && proc_port_is_of_another(c->pid, c->port) &&
+        !stage_warn(s, "port %d is not the server's, but that of another "
+                    "process", c->port))
+        return false;
+    if (s->kit == NULL || s->program == NULL ||
+        realpath(s->server_path, program) == NULL ||
+        !proc_runs_below(c->pid, s->kit, program, text, sizeof text))
+        return true;
+    return stage_warn(s, "the program that runs is %s of the kit", text);
 }
 
 /* -------------------------------------------------------------- one turn */
@@ -89,10 +149,16 @@ bool stage_turn(struct stage *s, double seconds)
     nfds_t n = gather(s);
     if (n == 0)
         return false;
-    if (poll(s->fds, n, ms) < 0 && errno != EINTR)
-        return fail("poll: %s", strerror(errno));
+    if (poll(s->fds, n, ms) < 0 && errno != EINTR) {
+        if (errno != ENOMEM && errno != EAGAIN)
+            return fail("poll: %s", strerror(errno));
+        nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+    }
     if (stage_ending() != 0)
         return fail("interrupted");
+    const char *seen = guard_seen();
+    if (seen != NULL && !stage_warn(s, "%s", seen))
+        return false;
     child_reap(&s->child);
     if (s->child.output >= 0 && (s->fds[1].revents != 0 || s->child.ended) &&
         !(child_read(&s->child) && screen_log(&s->screen)))
@@ -160,33 +226,38 @@ bool stage_await_port(struct stage *s)
                     "in %g s", s->server_path, s->timeout);
     if (proc_usage(c->pid, &usage))
         s->memory = usage.memory;
-    return true;
+    return stage_look(s);
 }
 
 bool stage_await_end(struct stage *s, double seconds)
 {
     struct child *c = &s->child;
     double end = now() + seconds;
-    while ((!c->ended || c->output >= 0 || child_signal_all(c, 0)) &&
-           now() < end)
+    while ((!c->ended || c->output >= 0 || child_left(c)) && now() < end)
         if (!stage_turn(s, c->ended ? 0.01 : end - now()))
             return false;
     if (!c->ended)
         return fail("the server is still running after %g s", seconds);
-    return !child_signal_all(c, 0) ||
+    return !child_left(c) ||
            fail("the server has left processes behind");
+}
+
+bool stage_checked(struct stage *s)
+{
+    s->n_checks++;
+    return true;
 }
 
 bool stage_check_alive(const struct stage *s)
 {
-    return !s->child.ended || (s->may_end && s->child.status == 0) ||
+    return !s->child.ended || (s->may_end && s->child.exit_status == 0) ||
            fail("the server is not running any more");
 }
 
 bool stage_end_server(struct stage *s)
 {
     struct child *c = &s->child;
-    if (!stage_check_alive(s))
+    if (!stage_check_alive(s) || !stage_look(s))
         return false;
     if (!c->ended) {
         kill(c->pid, SIGTERM);
@@ -194,8 +265,7 @@ bool stage_end_server(struct stage *s)
     }
     if (!stage_await_end(s, stage_within(s, 2)))
         return false;
-    if (c->status != 0 &&
-        !(WIFSIGNALED(c->status) && WTERMSIG(c->status) == SIGTERM))
+    if (c->exit_status != 0 && c->killed_by != SIGTERM)
         return fail("SIGTERM must end the server: with exit status 0, or "
                     "killed by it");
     child_kill(c);

@@ -19,6 +19,8 @@
 #include "scene.h"
 #include "screen.h"
 
+enum { MOST_WARNINGS = 8, WARNING_BYTES = 200 };
+
 struct stage {
     double timeout;      /* seconds to wait for what is expected */
     double pace;         /* seconds between two actions */
@@ -33,7 +35,12 @@ struct stage {
     long memory;         /* KiB of the server when it was ready; 0: unknown */
     size_t seen;         /* the line of the log where "see" begins to look */
     int n_checks;        /* checks that held, so far */
+    int n_skipped;       /* parts of the scene that the system cannot do */
+    bool quiet;          /* warnings go to standard error */
+    const char *kit;     /* the directory above that of play; NULL: unknown */
     /* private: */
+    char warnings[MOST_WARNINGS][WARNING_BYTES]; /* so far */
+    int n_warnings;
     struct pollfd *fds;
     size_t *whose;
 };
@@ -44,6 +51,18 @@ bool stage_catch_signals(void);
 
 /* The first signal that asked play to end; 0: none. */
 int stage_ending(void);
+
+/* Has a process of the server sent that signal? */
+bool stage_server_sent_it(const struct stage *s);
+
+/* Print what the server does and should not do, though the scene can go on.
+   The same text is printed once. */
+bool stage_warn(struct stage *s, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Look at the server from outside: where does it listen, and which program is
+   it? */
+bool stage_look(struct stage *s);
 
 /* One turn of the loop, for SECONDS at most: wait until the server prints or
    ends, or a client can connect, send or read; then do that. */
@@ -66,6 +85,9 @@ bool stage_await_port(struct stage *s);
 /* Wait until the server has ended, and all processes that it has started;
    false after SECONDS. */
 bool stage_await_end(struct stage *s, double seconds);
+
+/* Count a check that held. Returns true. */
+bool stage_checked(struct stage *s);
 
 /* False: the server has ended, and may not. */
 bool stage_check_alive(const struct stage *s);

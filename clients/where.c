@@ -89,6 +89,15 @@ static const struct call calls[] = {
 #ifdef SYS_send
     { SYS_send, "send", "to" },
 #endif
+#ifdef SYS_socketcall
+    { SYS_socketcall, "socketcall", NULL },
+#endif
+#ifdef SYS_pselect6_time64 /* 32 bits */
+    { SYS_pselect6_time64, "select", NULL },
+    { SYS_ppoll_time64, "poll", NULL },
+    { SYS_clock_nanosleep_time64, "clock_nanosleep", NULL },
+    { SYS_futex_time64, "futex", NULL },
+#endif
 };
 
 /* The next line of F, which is /proc/net/tcp or tcp6. False: the end. */

@@ -17,11 +17,108 @@ bool words_mistake(const struct words *w, const char *format, ...)
     if (w->form != NULL && n >= 0 && n < (int)sizeof text)
         snprintf(text + n, sizeof text - (size_t)n, "; the form is: %s",
                  w->form);
-    for (char *c = text; *c != '\0'; c++)
-        if (iscntrl((unsigned char)*c))
-            *c = '?';
+    for (char *c = strchr(text, '\n'); c != NULL; c = strchr(c, '\n'))
+        *c = '?';
     return fail("%s:%d: %s", w->file, w->line, text);
 }
+
+/* How many letters must be added, left out or replaced to make B of A
+   (Levenshtein). B has at most 15 letters. */
+static size_t difference(const char *a, const char *b)
+{
+    size_t row[16], n = strlen(b);
+    for (size_t j = 0; j <= n; j++)
+        row[j] = j;
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t corner = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= n; j++) {
+            size_t least = corner + (a[i - 1] != b[j - 1]);
+            if (least > row[j] + 1)
+                least = row[j] + 1;
+            if (least > row[j - 1] + 1)
+                least = row[j - 1] + 1;
+            corner = row[j];
+            row[j] = least;
+        }
+    }
+    return row[n];
+}
+
+bool words_unknown(const struct words *w, const char *what, const char *word,
+                   const char *const *all)
+{
+    char list[200] = "";
+    const char *nearest = NULL;
+    size_t least = 3; /* more letters differ: another word is meant */
+    for (size_t i = 0; all[i] != NULL; i++) {
+        size_t d = difference(word, all[i]);
+        if (d < least && d < strlen(all[i]) - 1) {
+            least = d;
+            nearest = all[i];
+        }
+        strcat(strcat(list, i == 0 ? "" : ", "), all[i]);
+    }
+    if (nearest != NULL)
+        return words_mistake(w, "'%.50s' is no %s: %s; did you mean %s?", word,
+                             what, list, nearest);
+    return words_mistake(w, "'%.50s' is no %s: %s", word, what, list);
+}
+
+/* ---------------------------------------------------------------- a line */
+
+/* Read bytes up to a newline into LINE. Returns how many; -1: the end of the
+   file, and there are none. Of a longer line it reads MOST_LINE + 1 bytes. */
+static int read_bytes(FILE *f, char line[MOST_LINE + 2])
+{
+    int n = 0, c = '\0';
+    while (n <= MOST_LINE && (c = getc(f)) != EOF && c != '\n')
+        line[n++] = (char)c;
+    line[n] = '\0';
+    return n == 0 && c == EOF ? -1 : n;
+}
+
+/* Is the line text, which a terminal shows as it stands? It may have tabs, and
+   a CR at its end. */
+static bool check_text(const struct words *w, const char *line, int n)
+{
+    size_t length;
+    for (int i = 0; i < n; i += (int)length) {
+        long c = character_at(line + i, &length);
+        if (c == '\t' || (c == '\r' && i == n - 1))
+            continue;
+        if (c < 0)
+            return words_mistake(w, "this line is no text in UTF-8");
+        if (is_control(c))
+            return words_mistake(w, "this line has a control character "
+                                 "(U+%04lX); in quotes you can write \\n, "
+                                 "\\x1b, ...", (unsigned long)c);
+    }
+    return true;
+}
+
+bool words_read_line(struct words *w, FILE *f, char **line)
+{
+    char bytes[MOST_LINE + 2];
+    int n = read_bytes(f, bytes);
+    w->form = NULL;
+    *line = NULL;
+    if (n < 0)
+        return !ferror(f) || fail("play: %s: %s", w->file, strerror(errno));
+    w->line++;
+    w->size += (size_t)n + 1;
+    if (n > MOST_LINE)
+        return words_mistake(w, "this line has more than %d bytes",
+                             MOST_LINE);
+    if (w->size > MOST_SCENE)
+        return words_mistake(w, "a scene has at most %d bytes", MOST_SCENE);
+    if (!check_text(w, bytes, n))
+        return false;
+    *line = strdup(bytes);
+    return *line != NULL || fail("no memory");
+}
+
+/* --------------------------------------------------------------- its words */
 
 /* Read one byte of a quoted text at *S; *S moves on behind it. */
 static bool read_byte(struct words *w, const char **s, char *byte)
@@ -68,7 +165,8 @@ static bool read_word(struct words *w, const char **s)
             word->text[word->length++] = *(*s)++;
     }
     word->text[word->length] = '\0';
-    return true;
+    word->text = grown(word->text, word->length + 1); /* it shrinks */
+    return word->text != NULL;
 }
 
 bool words_split(struct words *w, const char **s)
@@ -163,7 +261,9 @@ bool words_want_bytes(struct words *w, struct bytes *bytes)
         return words_mistake(w, "'%s' must stand in quotes: \"%s\"", text,
                              text);
     *bytes = (struct bytes){ text, word->length, (size_t)times };
-    return true;
+    return word->length <= MOST_NUMBER / (size_t)times ||
+           words_mistake(w, "%ld times %zu bytes are too many: at most %d",
+                         times, word->length, MOST_NUMBER);
 }
 
 bool words_want_signal(struct words *w, long *number)

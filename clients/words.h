@@ -10,11 +10,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include "play-common.h"
 
 enum {
+    MOST_LINE = 4000,           /* bytes of a line of a scene */
+    MOST_SCENE = 200 * 1000,    /* bytes of a scene */
     MOST_WORDS = 63,            /* in an action */
-    MOST_NUMBER = 1000000000,   /* a number in a scene */
+    MOST_NUMBER = 1000000000,   /* a number in a scene; bytes of an action */
+    MOST_CROWD = 20000,         /* clients: each needs a port of its own */
     MOST_SECONDS = 3600,        /* a time in a scene */
 };
 
@@ -26,17 +30,27 @@ struct word {
 
 struct words {
     const char *file; /* for messages, as the next two */
-    int line;
+    int line;         /* how many lines have been read */
+    size_t size;      /* bytes of them */
     const char *form; /* how to write this action; NULL: not known yet */
     struct word all[MOST_WORDS];
     size_t n;
     size_t at; /* the next to be read */
 };
 
-/* fail("FILE:LINE: TEXT; the form is: FORM"), without control characters.
-   Returns false. */
+/* fail("FILE:LINE: TEXT; the form is: FORM"), in one line. Returns false. */
 bool words_mistake(const struct words *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* words_mistake(): WORD is no WHAT. Name ALL that can stand there (the last
+   one is NULL), and the one that looks like WORD. Returns false. */
+bool words_unknown(const struct words *w, const char *what, const char *word,
+                   const char *const *all);
+
+/* Read the next line: *LINE, without its newline; NULL at the end of the file.
+   Nobody frees it. False: the file cannot be read, is too long, or the line is
+   too long, is no UTF-8, or has a control character. */
+bool words_read_line(struct words *w, FILE *f, char **line);
 
 /* Read the words at *S, up to a '#', a ';' or the end; *S moves on to there.
    Nobody frees the words: the scene's actions point to them. */

@@ -86,8 +86,10 @@ static void print_call(const struct event *e)
         fprintf(out, " %ssleeps ...%s", in(BLUE), in(PLAIN));
         return;
     }
+    bool seconds = e->asleep_ms >= 9999; /* %.4g would print 1e+04 ms */
     if (e->slept)
-        fprintf(out, " %sslept %.4g ms%s%s", in(BLUE), e->asleep_ms,
+        fprintf(out, " %sslept %.4g %s%s%s", in(BLUE),
+                e->asleep_ms / (seconds ? 1000 : 1), seconds ? "s" : "ms",
                 in(PLAIN), e->bytes >= 0 || e->failed ? "," : "");
     if (e->unfinished)
         fprintf(out, " and its thread ends");

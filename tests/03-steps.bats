@@ -244,6 +244,10 @@ type "one\ntwo\nthree\n"
 C connect
 C send "c"
 C expect "three\n"
+type eof
+C send "d"
+see "keyboard: end of file"
+idle 50ms
 END
 }
 
@@ -265,6 +269,34 @@ see "fd [0-9]+ asks: e"
 idle 50ms
 END
     stands_crowds 03j-operator-select '"x"; type "y"' '"y"'
+}
+
+@test "03j a line that was typed before the question waits, and no line is lost" {
+    step 03j-operator-select
+    scene <<'END'
+server
+type "one\n"
+type "two\nthree\nfour"
+idle 50ms
+A connect; A send "1"; A expect "one\n"
+B connect; B send "2"; B expect "two\n"
+signal STOP
+A send "3"
+C connect
+type "five\nsix\n"
+signal CONT
+A expect "three\n"
+C send "4"; C expect "four"
+D connect; D send "5"; D close
+see "end of file"
+idle 50ms
+type eof
+A send "6"; A expect "five\n"
+B send "7"; B expect "six\n"
+C send "8"
+see "keyboard: end of file"
+idle 50ms
+END
 }
 
 @test "03j the client that has waited longest gets the next answer" {

@@ -37,11 +37,15 @@ lesson 08-coroutines
 
 @test "08 10,000 clients are all answered" {
     fd_limit_of 10100
-    scene <<'END'
+    scene --timeout 20 <<'END'
 server -q
 crowd 10000 send "hi\n" expect "HI\n"
 crowd send "again\n"
 crowd expect "AGAIN\n"
+crowd leaves
+B connect
+B send "bye\n"
+B expect "BYE\n"
 END
 }
 
@@ -50,6 +54,9 @@ END
     fd_limit_of 2100
     memory_is_its_own
     local pages=$(($(getconf PAGESIZE) / 1024 * 2000 + 1000))
+    case "${CC:-} ${CFLAGS:-}" in
+        *-fstack-check*) pages=$((2 * pages)) ;; # it touches one page more
+    esac
     scene <<END
 server -q
 crowd 2000
@@ -148,7 +155,7 @@ compile() {
 
 @test "08 co: values go both ways, registers stay, sleepers wake in order" {
     local check
-    for check in values registers rounding sleeps queues hook; do
+    for check in values registers rounding sleeps queues timed_queues hook; do
         check_co $check
         same "0 " "$status $output" "$check"
     done
@@ -172,6 +179,12 @@ compile() {
 
 @test "08 co: the calls do what recv(), send() and connect() do" {
     check_co flags
+    same "0 " "$status $output"
+}
+
+@test "08 co: SO_RCVTIMEO and SO_SNDTIMEO end a call, and its coroutine waits alone" {
+    cd "$BATS_TEST_TMPDIR"
+    check_co timeouts
     same "0 " "$status $output"
 }
 
@@ -210,8 +223,39 @@ compile() {
 
 @test "08 co: its checks pass with CO_SAVE_FP and CO_POLL, too" {
     compile "$BATS_TEST_TMPDIR/co" "$BATS_TEST_DIRNAME/co.c" -DCO_SAVE_FP -DCO_POLL
-    run -0 timeout 20 "$BATS_TEST_TMPDIR/co" all 3>&-
+    cd "$BATS_TEST_TMPDIR"
+    run -0 timeout 20 ./co all 3>&-
     same '' "$output"
+}
+
+@test "08 co: a switch and its page hold with whatever the compiler adds to a call" {
+    local flags check tried=0
+    for flags in "-O0 -fstack-check" "-Og -fstack-protector-all" \
+        "-O2 -fcf-protection=full" "-O2 -mbranch-protection=standard"; do
+        # shellcheck disable=SC2086 # they are words
+        compile "$BATS_TEST_TMPDIR/co" "$BATS_TEST_DIRNAME/co.c" $flags \
+            2> /dev/null || continue # not this compiler's, or CPU's
+        tried=$((tried + 1))
+        for check in values registers generators ends memory; do
+            [ -z "${SANITIZED:-}" ] || [ $check != memory ] || continue
+            run -0 timeout 20 "$BATS_TEST_TMPDIR/co" $check 3>&-
+            same '' "$output" "$flags $check"
+        done
+    done
+    [ "$tried" -ge 1 ]
+}
+
+# No CPU here may have a shadow stack, so the debugger lies to the program.
+@test "08 co: a process that has a shadow stack ends with a line that says what to do" {
+    command -v gdb > /dev/null || skip "gdb is missing"
+    memory_is_its_own
+    compile "$BATS_TEST_TMPDIR/co" "$BATS_TEST_DIRNAME/co.c" -O0
+    run gdb -q -batch -ex 'break has_shadow_stack' -ex run -ex 'return (_Bool)1' \
+        -ex continue --args "$BATS_TEST_TMPDIR/co" values < /dev/null 3>&-
+    [[ $output != *ptrace* ]] || skip "gdb may not trace here"
+    [[ $output != *'not defined'* ]] || skip "the C library switches here"
+    contains "$output" "co: this process has a shadow stack"
+    contains "$output" SIGABRT
 }
 
 @test "08 co: a debugger shows a coroutine's calls, from its start on" {

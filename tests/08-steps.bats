@@ -87,6 +87,153 @@ crawls() {
     done
 }
 
+# web ANSWER...: a web server on $PORT. The answer to its first client is the
+# first one, and so on: bytes in printf's escapes; or "silence" (it keeps the
+# connection), "drip" (a byte each 20 ms), "flood" (bytes without end).
+web() {
+    local answer file=0
+    cat > "$BATS_TEST_TMPDIR/web.c" <<'END'
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET };
+    socklen_t size = sizeof a;
+    static char bytes[65536];
+    int fd, in = socket(AF_INET, SOCK_STREAM, 0);
+    signal(SIGPIPE, SIG_IGN);
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (bind(in, (void *)&a, size) < 0 || listen(in, 100) < 0)
+        return 1;
+    getsockname(in, (void *)&a, &size);
+    printf("listening on 127.0.0.1:%d\n", ntohs(a.sin_port));
+    fflush(stdout);
+    for (int i = 1; i < argc && (fd = accept(in, NULL, NULL)) >= 0; i++) {
+        recv(fd, bytes, sizeof bytes, 0);
+        if (strcmp(argv[i], "silence") == 0)
+            continue;
+        if (strcmp(argv[i], "flood") == 0)
+            while (send(fd, bytes, sizeof bytes, 0) > 0)
+                continue;
+        if (strcmp(argv[i], "drip") == 0)
+            while (send(fd, "x", 1, 0) > 0)
+                usleep(20000);
+        FILE *f = fopen(argv[i], "r");
+        size_t n = f == NULL ? 0 : fread(bytes, 1, sizeof bytes, f);
+        send(fd, bytes, n, 0);
+        close(fd);
+    }
+    return 0;
+}
+END
+    cd "$BATS_TEST_TMPDIR"
+    ${CC:-cc} -o web web.c
+    local -a answers=()
+    for answer; do
+        case $answer in
+            silence | drip | flood) answers+=("$answer") ;;
+            *)  file=$((file + 1))
+                # shellcheck disable=SC2059 # the escapes are meant
+                printf "$answer" > $file
+                answers+=("$file") ;;
+        esac
+    done
+    ./web "${answers[@]}" > web.log 2>&1 3>&- &
+    PID=$!
+    LOG=web.log
+    within 5 listens
+}
+
+@test "08d an answer that is cut, wrong, too long or too slow is no page" {
+    local ok='HTTP/1.1 200 OK\r\n' number=0 line reasons=() answers=()
+    build 08-coroutines/steps/08d-crawl
+    while IFS='|' read -r line number; do
+        answers+=("$line") reasons+=("$number")
+    done <<END
+${ok}Content-Length: abc\r\n\r\nxyz|its Content-Length is not a number
+${ok}Content-Length: -3\r\n\r\nxyz|its Content-Length is not a number
+${ok}Content-Length:\r\n\r\nxyz|its Content-Length is not a number
+${ok}Content-Length: 3x\r\n\r\nxyz|its Content-Length is not a number
+${ok}Content-Length: 99999999999999999999999\r\n\r\nxyz|its Content-Length is not a number
+${ok}Content-Length: 4\r\n\r\nxyz|cut off
+${ok}Transfer-Encoding: gzip\r\n\r\nxyz|an unknown Transfer-Encoding
+${ok}Transfer-Encoding:chunked\r\n\r\n|cut off, in its chunks
+${ok}Transfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n|cut off, in its chunks
+${ok}Transfer-Encoding: chunked\r\n\r\nzz\r\nxyz\r\n0\r\n\r\n|a chunk has no size
+${ok}Transfer-Encoding: chunked\r\n\r\n-3\r\nxyz\r\n0\r\n\r\n|a chunk has no size
+${ok}Transfer-Encoding: chunked\r\n\r\n3q\r\nxyz\r\n0\r\n\r\n|a chunk has no size
+${ok}Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\nx\r\n0\r\n\r\n|a chunk has no size
+${ok}Transfer-Encoding: chunked\r\n\r\n2\r\nxyz\r\n0\r\n\r\n|a chunk has not the size that it gives
+HTTP/1.1 404 \e]0;OWNED\a\x9b31m\r\n\r\n|HTTP/1.1 404 ?]0;OWNED??31m
+xyz|this is no answer of HTTP
+|this is no answer of HTTP
+silence|it takes too long
+drip|it takes too long
+flood|it is too large
+END
+    web "${answers[@]}"
+    for number in "${!answers[@]}"; do
+        run -1 timeout 10 "$ROOT/08-coroutines/steps/08d-crawl" -s 0.3 \
+            "http://127.0.0.1:$PORT/" 3>&-
+        contains "$output" "http://127.0.0.1:$PORT/: ${reasons[number]}"
+        contains "$output" "0 of 1 pages, 0 bytes"
+    done
+}
+
+@test "08d right answers of other kinds are whole pages" {
+    local number ok='HTTP/1.1 200 OK\r\n' chunked='transfer-encoding: Chunked\r\n\r\n'
+    build 08-coroutines/steps/08d-crawl
+    local -a answers=("${ok}content-length:3\r\n\r\nxyz" "${ok}\r\nxyz" \
+        "${ok}Content-Length: 3 \r\nDate: x\r\n\r\nxyz" \
+        "${ok}${chunked}1\r\nx\r\n02;a=b\r\nyz\r\n000\r\n\r\n" \
+        "${ok}${chunked}2 \r\nxy\r\n1\r\nz\r\n0\r\nDate: x\r\n\r\n" \
+        "${ok}Content-Length: 0\r\n\r\n")
+    web "${answers[@]}"
+    for number in "${!answers[@]}"; do
+        run -0 timeout 10 "$ROOT/08-coroutines/steps/08d-crawl" -o page \
+            "http://127.0.0.1:$PORT" 3>&-
+        [ "$number" = 5 ] && [ ! -s page ] || same xyz "$(< page)"
+    done
+}
+
+@test "08d stopped and continued it still waits, and a full disk is an error" {
+    build 08-coroutines/steps/08d-crawl clients/slow-http
+    local crawl=$ROOT/08-coroutines/steps/08d-crawl job
+    PROGRAM=$ROOT/clients/slow-http start_server -q -d 500
+    "$crawl" "http://127.0.0.1:$PORT/9" > "$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+    job=$!
+    sleep 0.2
+    kill -STOP $job
+    sleep 0.1
+    kill -CONT $job
+    ends_with 0 $job
+    contains "$(< "$BATS_TEST_TMPDIR/out")" "1 of 1 pages, 9 bytes"
+    [ -c /dev/full ] || skip "no /dev/full here"
+    run -1 timeout 10 "$crawl" -o /dev/full "http://127.0.0.1:$PORT/9/delay=0" 3>&-
+    contains "$output" "/dev/full: No space left"
+    [[ $output != *received* ]]
+    run -1 bash -c '"$0" "$1" > /dev/full' "$crawl" "http://127.0.0.1:$PORT/9/delay=0" 3>&-
+    contains "$output" "stdout: lines are lost"
+}
+
+@test "08d a URL that is none, or that is too long, is not sent" {
+    build 08-coroutines/steps/08d-crawl
+    local url crawl=$ROOT/08-coroutines/steps/08d-crawl
+    web 'HTTP/1.1 200 OK\r\n\r\nxyz'
+    for url in ftp://x/ http:// http:///x $'http://127.0.0.1:$PORT/\e[2J' \
+        "http://127.0.0.1:$PORT/ x" $'http://x\r\nHost: y/' \
+        "http://$(printf '%0300d' 1)/" "http://x/$(printf '%01600d' 1)"; do
+        run -1 timeout 10 "$crawl" "$url" 3>&-
+        [[ $output != *$'\e'* ]]
+        [[ $output == *"that is not http://HOST[:PORT][/PATH]"* ||
+            $output == *"no host, or it is too long"* ]]
+    done
+    run -0 timeout 10 "$crawl" "http://127.0.0.1:$PORT?x#y" 3>&- # none was sent
+}
+
 # The second connect() finds the backlog full. So the process or, patched, the
 # coroutine waits, until acceptor() has made room and the kernel tries again.
 @test "08d patched, plain connect(), send(), recv() and close() let others run" {

@@ -30,7 +30,7 @@ compile() {
                     *) more="$more $module" ;;
                 esac
             done ;;
-        play) more='clients/scene.c clients/words.c clients/play-common.c' ;;
+        play) more='clients/scene.c clients/words.c clients/pattern.c clients/play-common.c' ;;
     esac
     fuzzes=yes
     # shellcheck disable=SC2086 # they are words

@@ -160,7 +160,7 @@ received() {
 # busy_scene: a bit of everything. Several clients send in turns and at once;
 # one sends much and never reads; then a half-close, a reset, and a pause.
 busy_scene() {
-    scene <<'END' || return
+    scene --timeout 20 <<'END' || return
 server -q
 A connect; B connect; C connect
 A send "one\n"; B send "two\n"; A send "three\n"

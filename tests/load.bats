@@ -1,5 +1,5 @@
 load helper
-lesson 05-epoll
+lesson 04-poll
 
 # The load generator accepts right answers, and finds each kind of wrong one.
 
@@ -98,11 +98,11 @@ load_() {
 
 # wrong FROM TO: start a copy of the server, with TO in the place of FROM.
 wrong() {
-    grep -qF "$1" "$ROOT/05-epoll/server.c"
+    grep -qF "$1" "$ROOT/04-poll/server.c"
     awk -v from="$1" -v to="$2" '{
         at = index($0, from)
         if (at) $0 = substr($0, 1, at - 1) to substr($0, at + length(from))
-        print }' "$ROOT/05-epoll/server.c" > "$BATS_TEST_TMPDIR/wrong.c"
+        print }' "$ROOT/04-poll/server.c" > "$BATS_TEST_TMPDIR/wrong.c"
     PROGRAM=$BATS_TEST_TMPDIR/wrong
     ${CC:-cc} -std=gnu11 -o "$PROGRAM" "$PROGRAM.c"
     start_server -q

@@ -161,7 +161,7 @@ says() {
 }
 
 @test "no start: the ready line stays in the buffer" {
-    says BUFFERED "The server listens at 127.0.0.1:" \
+    says BUFFERED "The server runs, and it listens at 127.0.0.1:" \
         "wanted  03-select: listening on 127.0.0.1:PORT" setvbuf fflush
 }
 

@@ -250,6 +250,56 @@ END
     sed '$d' <<< "$output" | in_line 60
 }
 
+@test "play: a FILE:LINE takes at most half of the server's lane; what is cut has dots" {
+    fake names <<'END'
+echo "06-selector/steps/06d-echo.c:12: one"
+echo "06-selector/steps/06d-a-name-that-is-very-long-indeed.c:12: two"
+echo "a-name-without-a-directory-that-is-very-long-indeed.c:1234: three"
+exec "$REAL" "$@"
+END
+    echo server > scene.play
+    local columns
+    for columns in 80 100; do
+        on_terminal "$columns" env NO_COLOR=1 "$PLAY" --pace 0 --server ./names \
+            scene.play < /dev/null
+        contains "$output" ' …/06d-echo.c:12'
+        [ "$columns" = 100 ] ||
+            contains "$output" ' …/06d-a-name-t…:12'
+        grep -qE ' three +a-name-with[a-z-]*…:1234$' <<< "$output"
+    done
+    on_terminal 120 env NO_COLOR=1 "$PLAY" --pace 0 --server ./names \
+        scene.play < /dev/null
+    contains "$output" ' …/06d-a-name-that-is-very-…:12'
+    plays 0 --server ./names <<< server
+    contains "$output" ' …/06d-echo.c:12'
+    sed -i 's|06-selector/steps/06d-echo|06-selector/server|' names
+    plays 0 --server ./names <<< server
+    contains "$output" ' 06-selector/server.c:12'
+}
+
+@test "play: each text of a client ends with its arrow, however long it is" {
+    local text=$'server\nA connect\n' n
+    for n in {1..40}; do text+=$'A send "'$(printf "%${n}s" | tr ' ' x)$'"\n'; done
+    plays 0 <<< "$text"
+    same 41 "$(grep -c '─▶│' <<< "$output")" "arrows"
+}
+
+@test "play: where a scene fails, a log that floods is folded, and its lines are cut" {
+    fake flood <<'END'
+exec "$REAL" "$@" &
+for i in {1..500}; do echo "line $i"; done
+printf '%0900d\n' 0
+trap 'kill $!; exit 0' TERM; wait
+END
+    fails_at 2 'no line of the log matches "none"' --server ./flood $SOON \
+        <<< $'server\nsee "none"'
+    output=$(sed -n '/the end of its log/,$p' <<< "$output")
+    grep -qE '^    line [0-9]+$' <<< "$output"
+    grep -qE '^    \([0-9]+ more like this\)$' <<< "$output"
+    grep -qE '^    0{200}…$' <<< "$output"
+    [ "$(grep -c '^    ' <<< "$output")" -lt 11 ]
+}
+
 @test "play: --pace S: seconds between two lines" {
     plays 0 --pace 0.05 <<< $'wait 1ms\nwait 1ms\nwait 1ms'
     grep -E 'in 0\.[2-9] s' <<< "$output"
@@ -421,12 +471,35 @@ END
     fails_at 2 '#1 wanted  "ho"' <<< $'server\ncrowd 2 send "hi" expect "ho"'
 }
 
-@test "play: a client who cannot connect, or has no fd, fails by name" {
+@test "play: a client that cannot connect fails by name" {
     echo 'echo "listening on 127.0.0.1:1"; sleep 9' | fake refusing
     fails_at 2 'A: connect to port 1: Connection refused' \
         --server ./refusing <<< $'server\nA connect'
-    (ulimit -n 64 && fails_at 2 ': socket: Too many open' \
-        <<< $'server\ncrowd 99')
+}
+
+@test "play: a crowd that the limit of open files does not allow is skipped, and play says so" {
+    local scene=$'server\nA connect\nA send "x"\nA expect "X"
+crowd 99 send "a" expect "A"\ncrowd resets\ncrowd 20 send "b"\ncrowd expect "B"'
+    (ulimit -n 64 && plays 0 <<< "$scene" &&
+        contains "$output" "skipped here: the crowd of 99 clients" &&
+        contains "$output" "all as expected, but for what was skipped: 2 checks" &&
+        contains "$output" 'crowd: "b"' &&
+        lacks "$output" '"a"')
+    (ulimit -n 64 && plays 0 --quiet <<< "$scene" &&
+        contains "$output" "scene.play: skipped here: the crowd of 99 clients; the limit")
+    plays 0 <<< "$scene"
+    lacks "$output" skipped
+}
+
+@test "play: the scenes of all lessons play to their end with 256 files" {
+    local scene
+    for scene in "$ROOT"/0*/demo.play; do
+        grep -q '^crowd' "$scene" || continue
+        [ "$(uname)" = Linux ] || [[ $scene != */05-epoll/* ]] || continue
+        scene=${scene#"$ROOT/"}
+        build "${scene%/*}/server"
+        (cd "$ROOT" && ulimit -n 256 && run -0 "$PLAY" --quiet "$scene" 3>&-)
+    done
 }
 
 # ------------------------------------------------ what is checked of a server
@@ -705,6 +778,376 @@ END
     plays 0 --server ./shared <<< $'server\nA connect\nsignal TERM\nexpect exit 0'
 }
 
+# ------------------------------------- what a server can do to play
+
+# with_program NAME: compile the C program on standard input. $REAL is in its
+# environment, too.
+with_program() {
+    ${CC:-cc} -std=gnu11 -x c -o "$1" - || { echo "$1 does not compile"; return 1; }
+}
+
+SHORT=$'server\nA connect\nA send "x"\nA expect "X"'
+
+@test "play: a server that stops play: play goes on, and says so" {
+    [ -r /proc/self/status ] || skip "/proc does not say what play does"
+    echo 'kill -STOP $PPID; exec "$REAL" "$@"' | fake stopping
+    plays 0 --server ./stopping <<< "$SHORT"
+    contains "$output" "│ a process has stopped play (SIGSTOP)"
+    plays 0 --quiet --server ./stopping <<< "$SHORT"
+    contains "$output" "scene.play: a process has stopped play (SIGSTOP)"
+    # again and again: it is killed
+    echo 'while kill -STOP $PPID; do sleep 0.01; done & exec "$REAL" "$@"' | fake stopping
+    plays 1 --server ./stopping <<< "$SHORT"$'\nwait 3s\nA send "x"'
+    contains "$output" "the server has ended: killed by SIGKILL"
+    # a server is in another session, so it cannot ask play to pause either
+    echo 'kill -TSTP $PPID; kill -TTOU $PPID; exec "$REAL" "$@"' | fake pausing
+    plays 0 --server ./pausing <<< "$SHORT"
+    lacks "$output" "has stopped play"
+}
+
+@test "play: Ctrl-Z (SIGTSTP) pauses play until fg (SIGCONT)" {
+    [ -r /proc/self/status ] || skip "/proc does not say what play does"
+    starts <<< "$SHORT"$'\nwait 300ms\nsay Later.'
+    within 3 shows 'A "X"'
+    kill -TSTP "$PID"
+    within 2 grep -q '^State:.T' "/proc/$PID/status"
+    sleep 1.3 # the guard looks twice a second
+    grep -q '^State:.T' "/proc/$PID/status"
+    run ! shows Later
+    kill -CONT "$PID"
+    ends 0
+    shows Later
+    run ! shows "has stopped play"
+}
+
+@test "play: a server cannot trace play, read its files, or print on its terminal" {
+    [ -r /proc/self/status ] || skip "this needs /proc"
+    with_program tracing <<'END'
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    (void)argc;
+    long can = ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
+    puts(can == 0 ? "it traces play" : "it cannot trace play");
+    fflush(stdout);
+    argv[0] = getenv("REAL");
+    execv(argv[0], argv);
+}
+END
+    plays 0 --server ./tracing <<< "$SHORT"
+    contains "$output" "│ it cannot trace play"
+    fake looking <<'END'
+readlink /proc/$PPID/cwd /proc/$PPID/exe
+{ echo forged > /proc/$PPID/fd/1; } 2> /dev/null || echo "it has no fd of play's"
+{ echo forged > /dev/tty; } 2> /dev/null || echo "it has no terminal"
+exec "$REAL" "$@"
+END
+    plays 0 --server ./looking <<< "$SHORT"
+    lacks "$output" "$PWD"
+    lacks "$output" "clients/play"
+    lacks "$output" forged
+    contains "$output" "it has no fd of play's"
+    on_terminal 100 "$PLAY" --pace 0 --server ./looking scene.play < /dev/null
+    contains "$output" "it has no terminal"
+    lacks "$output" forged
+}
+
+@test "play: a server that traces play all the same is killed" {
+    [ "$(id -u)" = 0 ] || skip "only root can trace play, and only under xray"
+    "$ROOT/clients/xray" -q -o /dev/null -- true || skip "no tracing here (ptrace)"
+    with_program tracing <<'END'
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    (void)argc;
+    pid_t play = getppid();
+    if (fork() == 0) {
+        setsid();
+        ptrace(PTRACE_ATTACH, play, NULL, NULL);
+        pause();
+    }
+    argv[0] = getenv("REAL");
+    execv(argv[0], argv);
+}
+END
+    plays 1 --xray --server ./tracing <<< "$SHORT"$'\nwait 2s\nA send "x"'
+    contains "$output" "│ the server traces play (ptrace): it is killed"
+    contains "$output" "the server has ended: killed by SIGKILL"
+}
+
+@test "play: a server that ends play by a signal is named" {
+    echo '"$REAL" "$@" & sleep 0.1; kill -TERM $PPID; sleep 9' | fake killing
+    plays 143 --server ./killing <<< "$SHORT"$'\nwait 9s'
+    contains "$output" "play: SIGTERM, which the server has sent; the server is ended"
+}
+
+@test "play: a server that replaces play's program fails" {
+    [ -r /proc/self/exe ] || skip "no /proc/self/exe here"
+    mkdir kit kit/clients
+    cp "$ROOT/clients/play" kit/clients
+    echo 'rm kit/clients/play; cp /bin/true kit/clients/play; exec "$REAL" "$@"' |
+        fake forging
+    PLAY=kit/clients/play fails_at 4 "the program of play was changed meanwhile" \
+        --server ./forging <<< "$SHORT"
+}
+
+@test "play: where the server is a program of the kit, and not the one that is named, play says so" {
+    [ -r /proc/self/exe ] || skip "no /proc/self/exe here"
+    echo 'exec "$REAL" "$@"' | fake borrowed
+    plays 0 --server ./borrowed <<< "$SHORT"
+    contains "$output" "│ the program that runs is 03-select/server of the kit"
+    plays 0 <<< "$SHORT"
+    lacks "$output" "of the kit"
+    cp "$REAL" own
+    plays 0 --server ./own <<< "$SHORT"
+    lacks "$output" "of the kit"
+}
+
+@test "play: a server that listens elsewhere as well is named" {
+    [ -r /proc/net/tcp ] || skip "/proc does not tell who listens where"
+    with_program elsewhere <<'END'
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(int argc, char **argv) /* -6, -also: see below */
+{
+    struct sockaddr_in any = { .sin_family = AF_INET };
+    struct sockaddr_in6 any6 = { .sin6_family = AF_INET6 };
+    char six = getenv("SIX") != NULL;
+    socklen_t size = six ? sizeof any6 : sizeof any;
+    struct sockaddr *address = six ? (void *)&any6 : (void *)&any;
+    int fd = socket(address->sa_family, SOCK_STREAM, 0);
+    if (bind(fd, address, size) < 0 || listen(fd, 5) < 0)
+        return 77;
+    getsockname(fd, address, &size);
+    if (getenv("ALSO") != NULL) {
+        argv[0] = getenv("REAL");
+        return execv(argv[0], argv);
+    }
+    printf("listening on 127.0.0.1:%d\n", ntohs(any.sin_port));
+    fflush(stdout);
+    pause();
+    return argc;
+}
+END
+    plays 0 --server ./elsewhere <<< $'server\nwait 1ms'
+    contains "$output" "│ the server also listens on 0.0.0.0:"
+    ALSO=1 plays 0 --server ./elsewhere <<< "$SHORT"
+    contains "$output" "│ the server also listens on 0.0.0.0:"
+    if SIX=1 ALSO=1 plays 0 --server ./elsewhere <<< "$SHORT"; then
+        contains "$output" "│ the server also listens on [::]:"
+    fi
+    plays 0 <<< "$SHORT"$'\ncrowd 30'
+    lacks "$output" "also listens"
+}
+
+@test "play: a server that names the port of another process, or no port, is named" {
+    [ -r /proc/net/tcp ] || skip "/proc does not tell who listens where"
+    SLOWLY='' start_server
+    echo "echo listening on 127.0.0.1:$PORT; exec sleep 9" | fake pointing
+    local server=$PID
+    plays 0 --server ./pointing <<< "$SHORT"
+    kill "$server"
+    wait "$server" || true
+    PID=
+    contains "$output" "│ port $PORT is not the server's, but that of another process"
+    plays 0 <<< "$SHORT"
+    lacks "$output" "of another process"
+    echo 'echo listening on 127.0.0.1:99999; sleep 9' | fake pointing
+    fails_at 1 'is not ready' --server ./pointing $SOON <<< "$SHORT"
+}
+
+@test "play: daemons of a server are found and killed, also one that forks for ever" {
+    [ -r /proc/self/task/$$/children ] || skip "no list of children here"
+    with_program hydra <<'END'
+#include <fcntl.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+    (void)argc;
+    int alive = open("alive", O_WRONLY | O_CREAT | O_APPEND, 0600);
+    if (fork() == 0) {
+        close(1);
+        close(2);
+        for (time_t end = time(NULL) + 20; time(NULL) < end;) {
+            setsid();
+            if (write(alive, ".", 1) != 1 || fork() > 0)
+                _exit(0);
+        }
+        _exit(0);
+    }
+    argv[0] = getenv("REAL");
+    execv(argv[0], argv);
+}
+END
+    fails_at 4 'has left processes behind' --server ./hydra $SOON <<< "$SHORT"
+    local size
+    size=$(wc -c < alive)
+    [ "$size" -gt 10 ]
+    sleep 0.3
+    same "$size" "$(wc -c < alive)" "what the daemon has written"
+}
+
+@test "play: a server writes no file above 1 GiB" {
+    echo 'ulimit -f; exec "$REAL" "$@"' | fake writing
+    (ulimit -f 4000000 && plays 0 --server ./writing <<< "$SHORT" &&
+        grep -qE '│ (1048576|2097152)$' <<< "$output")
+    (ulimit -f 1000 && plays 0 --server ./writing <<< "$SHORT" &&
+        contains "$output" "│ 1000")
+}
+
+@test "play: while play may signal the server's group, no other group gets its number" {
+    [ -r /proc/self/status ] || skip "this needs /proc"
+    starts <<< $'server\nsignal KILL\nwait 9s'
+    within 3 shows 'signal: KILL'
+    within 3 has_zombie
+    kill -TERM "$PID"
+    ends 143
+}
+
+has_zombie() {
+    local pid
+    for pid in $(cat "/proc/$PID/task/$PID/children"); do
+        ! grep -q '^State:.Z' "/proc/$pid/status" || return 0
+    done
+    return 1
+}
+
+@test "play: text-direction marks and escapes of a log are shown as escapes, everywhere" {
+    fake garbled <<'END'
+printf '\033[31mred/\342\200\256evil.c:12: one\n'
+printf '\342\200\256 \342\201\246 \342\200\213 \n\357\273\277 \330\234\n'
+exec "$REAL" "$@"
+END
+    plays 0 --server ./garbled <<< server
+    lacks "$output" $'\033'
+    lacks "$output" $'\342\200\256'
+    contains "$output" '…/\xe2\x80\xaeevil.c:12'
+    contains "$output" '│ \xe2\x80\xae \xe2\x81\xa6 \xe2\x80\x8b'
+    contains "$output" '│ \xef\xbb\xbf \xd8\x9c'
+    fails_at 2 'no line of the log matches "\x1b\xe2\x80\xae"' --server ./garbled \
+        $SOON <<< $'server\nsee "\\x1b\\xe2\\x80\\xae"'
+    lacks "$output" $'\033'
+    lacks "$output" $'\342\200\256'
+}
+
+# ---------------------------------------------- what a scene can do to play
+
+@test "play: a regular expression that would take gigabytes is refused" {
+    memory_is_its_own
+    local regex
+    for regex in 'x+++++++++++++++++++++' '(((((((((((x+)+)+)+)+)+)+)+)+)+)+)+' \
+        '((x{99}){99}){99}' 'x{2000}' '(x{1,40}){40}'; do
+        (ulimit -v 300000 && mistaken "see \"$regex\"" \
+            "\"$regex\" is no regular expression for a scene: it repeats") ||
+            { echo "$regex"; return 1; }
+    done
+    plays 0 <<< $'server\nsee "(l+is{1,9}tening on [0-9.]+:[0-9]+)+$"'
+}
+
+@test "play: a scene has limits: its size, its lines, what an action asks for" {
+    memory_is_its_own
+    (ulimit -v 60000
+        run -2 timeout 10 "$PLAY" /dev/zero 3>&-
+        contains "$output" "/dev/zero:1: this line has more than 4000 bytes"
+        run -2 timeout 10 "$PLAY" - 3>&- < <(yes 'wait 1ms; wait 1ms')
+        contains "$output" "a scene has at most 200000 bytes"
+        run -2 timeout 10 "$PLAY" - 3>&- < <(
+            for _ in {1..45}; do printf 'wait 1ms;%.0s' {1..440}; echo; done
+            echo dance)
+        contains "$output" "-:46: 'dance' is no action"
+    )
+    mistaken 'A send 1000000000 "ab"' "1000000000 times 2 bytes are too many"
+    mistaken 'A send 3601 x every 1s' "3601 bytes take more than 3600 s"
+    mistaken 'crowd 20001' "20001 is too large for N: at most 20000"
+    mistaken 'see "((a{99}){99}){99}"' '"((a{99}){99}){99}" is no regular expression for a scene: it repeats too much'
+    mistaken $'say \033[2J' "this line has a control character (U+001B)"
+    mistaken $'say \342\200\256' "this line has a control character (U+202E)"
+}
+
+# ----------------------------------------------- what the system can do to it
+
+@test "play: under a tracer, and with its parent stopped, it ends in time" {
+    echo "$SHORT" > scene.play
+    if command -v strace > /dev/null && strace -o /dev/null true 2> /dev/null; then
+        run -0 timeout 20 strace -f -o /dev/null "$PLAY" --server "$REAL" scene.play 3>&-
+        contains "$output" "all as expected"
+    fi
+    starts <<< "$SHORT"
+    wait "$PID"
+    # shellcheck disable=SC2016 # that shell expands it
+    MARK=$PWD sh -c '"$0" --server "$1" scene.play > shown 2>&1 & kill -STOP $$' \
+        "$PLAY" "$REAL" 3>&- 4>&- &
+    PID=$!
+    within 5 shows "all as expected"
+    kill -CONT "$PID"
+    wait "$PID"
+}
+
+@test "play: calls that are interrupted, short or refused change nothing" {
+    case $(uname) in Darwin) skip "macOS has no LD_PRELOAD" ;; esac
+    memory_is_its_own
+    build build/faults.so
+    echo 'unset LD_PRELOAD FAULTS; exec "$REAL" "$@"' | fake clean
+    local fault
+    for fault in recv:short=50 recv:EINTR=30 recv:EAGAIN=30 send:short=50 \
+        send:EINTR=30 send:EAGAIN=30 connect:EINTR=100 poll:EINTR=30 \
+        poll:ENOMEM=20 read:EINTR=30 read:short=90 write:EINTR=30 close:EINTR=30 \
+        waitpid:EINTR=30; do
+        LD_PRELOAD=$ROOT/build/faults.so FAULTS=$fault FAULTS_FROM=start \
+            FAULTS_LOG=yes run -0 "$PLAY" --quiet --server ./clean - 3>&- <<'END'
+server
+A connect
+A send 300000 "hello\n"; A shut
+A expect 300000 "HELLO\n"
+A expect eof
+B connect; B send "x"; B reset
+type "hello\n"
+crowd 30 send 1000 "hi\n" expect 1000 "HI\n"
+crowd leaves
+see "accept"
+signal STOP
+C connect
+C send "abc"
+signal CONT
+C expect "ABC"
+signal KILL
+expect killed KILL
+C expect eof
+server -q
+A connect
+A send "hello\n"
+A expect "HELLO\n"
+signal TERM
+expect exit 0
+END
+        case $fault in write:* | waitpid:* | read:EINTR*) ;; *)
+            contains "$output" "fault" || { echo "$fault did not come"; return 1; } ;;
+        esac
+    done
+}
+
+@test "play: --xray where tracing is impossible: it says so, and plays without" {
+    mkdir kit kit/clients
+    cp "$ROOT/clients/play" kit/clients
+    printf '#!/bin/sh\nexit 77\n' > kit/clients/xray
+    chmod +x kit/clients/xray
+    PLAY=kit/clients/play plays 0 --xray <<< "$SHORT"
+    contains "$output" "│ skipped here: the system calls; xray cannot trace the server"
+    contains "$output" "all as expected, but for what was skipped: 1 check"
+    rm kit/clients/xray
+    PLAY=kit/clients/play fails_at 1 'cannot start kit/clients/xray' --xray <<< "$SHORT"
+}
+
 # ------------------------------------------------------ mistakes and options
 
 @test "play: a mistake in a scene is named by its line, and nothing is started" {
@@ -758,9 +1201,24 @@ crowd leaves
 crowd 2; crowd leaves; crowd resets
 crowd 2 send "a" now
 crowd 9000000000
+crowd 20001
+A send 1000000000 "ab"
+A send 100000 x every 1s
 see
 see "("
 see "a\\n("
+see "a)"
+see "*"
+see "a|+"
+see "[a"
+see "[[:letter:]]"
+see "[b-a]"
+see "a{1"
+see "a{2,1}"
+see "a{0}"
+see "a{1,256}"
+see "(a)\\\\1"
+see "((a{99}){99}){99}"
 signal
 signal FOO
 expect
@@ -790,6 +1248,11 @@ wait 9999s
 wait 1ms;; wait 1ms
 server a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l m n o p q r s t u v w x y z a b c d e f g h i j k l
 wait 1ms\0 and a NUL
+say \e[2J
+say one\rtwo
+say C1: \xc2\x9b2J
+say a text that runs to the left: \u202e
+say no UTF-8: \xff
 END
     # and what needs a server before it
     for verb in 'A connect' 'crowd 3' 'see "x"' 'type "x"' 'signal TERM' \
@@ -808,7 +1271,11 @@ mistaken() {
 
 @test "play: a mistake says which word is wrong, and what can stand there" {
     local verbs="its verbs are: connect, send, expect, silent, shut, close, reset"
-    mistaken 'A conect' "'conect' is no verb of a client; $verbs"
+    mistaken 'A conect' "'conect' is no verb of a client; $verbs; did you mean connect?"
+    mistaken 'A exepct "x"' "'exepct' is no verb of a client; $verbs; did you mean expect?"
+    mistaken 'wiat 1s' "'wiat' is no action (a client's name begins with a capital letter); the actions are: say, ask, server,"
+    contains "$output" "memory, wait; did you mean wait?"
+    lacks "$("$PLAY" - 2>&1 <<< 'A dance' 3>&-)" "did you mean"
     mistaken 'A says "hi"' "'says' is no verb of a client; $verbs"
     mistaken 'B says "hi"' "'says' is no verb of a client; $verbs"
     mistaken 'alice connect' "'alice' is no action (a client's name begins with a capital"
@@ -822,7 +1289,8 @@ mistaken() {
     mistaken 'wait 2h' "'2h' is no time"
     mistaken 'wait 9999s' "the time 9999s is not between 0 and 3600 s"
     mistaken 'signal FOO' "'FOO' is no signal"
-    mistaken 'crowd dances' "'dances' is no verb of a crowd; the form is: crowd [N]"
+    mistaken 'crowd dances' "'dances' is no verb of a crowd; its verbs are: send, expect, leaves, resets; the form"
+    mistaken 'crowd sent "a"' "'sent' is no verb of a crowd; its verbs are: send, expect, leaves, resets; did you mean send?"
     mistaken 'A silent 1s now' "'now' is one word too many; the form is: A silent TIME"
     mistaken 'sayhello' "'sayhello' is no action"
     mistaken 'say: hello' "a space is missing before ':'"

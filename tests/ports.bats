@@ -6,7 +6,7 @@ load helper
 setup_file() {
     build 01-blocking/steps/01h-late 02-nonblocking/steps/02g-late \
         03-select/server 03-select/client 03-select/steps/03a-call \
-        03-select/steps/03b-hello 05-epoll/server \
+        03-select/steps/03b-hello 04-poll/server \
         07-threads-procs/steps/07o-cpu-or-io 08-coroutines/steps/08d-crawl \
         clients/load clients/models clients/play clients/slow-http clients/xray
     COPIES=$(mktemp -d "${TMPDIR:-/tmp}/kit.XXXXXX")
@@ -70,7 +70,7 @@ crawls() {
     crawls
     touch "$KIT/03-select/server.c" # it compiles there, too
     make_ 03-select/server
-    passes 05-epoll '^05 (a client that sends without end|it sleeps in epoll)'
+    passes 04-poll '^04 (a client that sends without end|it sleeps in poll)'
     passes load 'fds|early end'
     passes makefile 'SERVER=path'
 }
@@ -170,6 +170,20 @@ as_nobody() {
     same 2 "$(grep -lx '# The same again.*' "$BATS_TEST_TMPDIR"/08d.* | wc -l)"
     same '' "$(cd "$KIT/build" && ls -d 08d* 2> /dev/null)" "left in build/"
     scene_plays
+}
+
+@test "two runs of a lesson's tests at once, in a script's background" {
+    local rows='^03 (it listens|names a port|a line of log|every byte|8 MiB|SIGTERM and'
+    rows+=' SIGINT end it at once|a client that (resets|stops)|without a free fd)'
+    local run pids=()
+    for run in 1 2; do
+        passes 03-select "$rows" bash -c 'trap "" INT QUIT; exec "$0" "$@"' \
+            > "$BATS_TEST_TMPDIR/run.$run" 2>&1 &
+        pids+=($!)
+    done
+    for run in 1 2; do
+        wait "${pids[run - 1]}" || { cat "$BATS_TEST_TMPDIR/run.$run"; return 1; }
+    done
 }
 
 # denies_ptrace COMMAND...: run it where the kernel refuses ptrace().

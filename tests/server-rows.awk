@@ -36,7 +36,7 @@ inside {
     next
 }
 
-/^# not run: / {
+/^# not run: / && !not_run {
     print "not run " title ": the server does not start"
     stack = title = ""
     not_run = 1

@@ -57,6 +57,8 @@ static void read_client(int fd)
     LOG("answer fd %d:", fd);
     if (fgets(line, sizeof line, stdin) != NULL) /* it blocks */
         answer(fd, line, strlen(line));
+    else
+        LOG("keyboard: %s", feof(stdin) ? "end of file" : strerror(errno));
 }
 
 int main(int argc, char **argv)

@@ -6,7 +6,8 @@
  *
  * Look at main(): select() watches fd 0, the keyboard, beside the clients. So
  * the server reads from a client while another one waits for your answer. Your
- * line goes to the client that has waited longest.
+ * line goes to the client that has waited longest. While no client has a
+ * question, select() does not watch the keyboard: your line waits for one.
  * The notes: 三. IO multiplexing(IO多路复用), put right.
  *
  *     fd 4 asks: what time is it?
@@ -16,8 +17,12 @@
 #include "step.h"
 #include <sys/select.h>
 
+enum { LINE_SIZE = 4096 }; /* bytes: a terminal's longest line */
+
 static fd_set inputs;  /* the notes' list: the fds to read from */
 static unsigned long place[FD_SETSIZE]; /* in the queue; 0: no question */
+static char typed[LINE_SIZE]; /* lines that were typed and not sent yet */
+static size_t typed_size;     /* bytes of them */
 
 /* The listener is readable: a client has come. */
 static void on_accept(int listener)
@@ -54,9 +59,19 @@ static int first_in_queue(void)
     return first;
 }
 
-static void print_prompt(void)
+/* Send each line to the client that has waited longest, while there is a line,
+   and a client with a question. */
+static void answer_questions(void)
 {
-    int fd = first_in_queue();
+    int fd;
+    while ((fd = first_in_queue()) >= 0 && typed_size > 0) {
+        char *end = memchr(typed, '\n', typed_size);
+        size_t length = end ? (size_t)(end + 1 - typed) : typed_size;
+        place[fd] = 0;
+        answer(fd, typed, length);
+        typed_size -= length;
+        memmove(typed, typed + length, typed_size);
+    }
     if (fd >= 0)
         LOG("answer fd %d:", fd);
 }
@@ -76,25 +91,24 @@ static void read_client(int fd)
     static unsigned long last; /* the last place in the queue */
     if (place[fd] == 0)
         place[fd] = ++last;
-    print_prompt();
+    answer_questions();
 }
 
-/* The keyboard is readable: the terminal has a whole line. What one read()
-   returns is an answer. (fgets() may read more than one line. The others wait
-   in stdio's buffer then, and select() does not know of them.) */
+/* The keyboard is readable: the terminal has a whole line. A pipe may have
+   several, and one read() takes them all; the buffer keeps what is left.
+   (fgets() would keep it in stdio's buffer, which select() does not know.) */
 static void read_keyboard(void)
 {
-    char line[1024];
-    int fd = first_in_queue();
-    ssize_t n = read(STDIN_FILENO, line, sizeof line);
+    ssize_t n = read(STDIN_FILENO, typed, sizeof typed);
+    if (n < 0 && not_now())
+        return;
     if (n <= 0) {
         LOG("keyboard: %s", n == 0 ? "end of file" : strerror(errno));
         FD_CLR(STDIN_FILENO, &inputs);
-    } else if (fd >= 0) {
-        place[fd] = 0;
-        answer(fd, line, (size_t)n);
-        print_prompt();
+        return;
     }
+    typed_size = (size_t)n;
+    answer_questions();
 }
 
 int main(int argc, char **argv)
@@ -110,6 +124,8 @@ int main(int argc, char **argv)
         fd_set readable = inputs; /* a copy: select() overwrites it */
         if (out_of_fds)
             FD_CLR(listener, &readable);
+        if (first_in_queue() < 0) /* no question: the keyboard's lines wait */
+            FD_CLR(STDIN_FILENO, &readable);
         int n = select(FD_SETSIZE, &readable, NULL, NULL, NULL);
         if (n < 0 && errno == EINTR)
             continue; /* a signal: the sets still have all fds */

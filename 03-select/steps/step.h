@@ -187,8 +187,8 @@ static inline int listen_on(int port)
 }
 
 /* begin_step() and listen_on(), for a server whose only option is -p. PORT is
-   its default. The listener does not block: a client may leave before
-   accept(). */
+   its default. The listener does not block: on some systems (not on Linux) a
+   client may leave before accept(). */
 static inline int begin_server(int argc, char **argv, int port)
 {
     char text[80];
@@ -251,7 +251,7 @@ static inline void upper(char *bytes, size_t length)
         bytes[i] -= ('a' <= bytes[i] && bytes[i] <= 'z') * ('a' - 'A');
 }
 
-/* A client may send any bytes, and a terminal obeys control characters. So
+/* The peer may send any bytes, and a terminal obeys control characters. So
    replace '\n' by a space, and every other byte that is not printable ASCII by
    '?'. Writes a zero byte to BYTES[LENGTH], too, and returns BYTES. */
 static inline const char *printable(char *bytes, size_t length)

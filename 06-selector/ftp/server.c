@@ -91,6 +91,7 @@ static struct settings settings = {
 };
 static int64_t out_of_fds_until; /* ms, as now_ms(); 0: there are free fds */
 static int signal_pipe[2]; /* a signal handler writes, the loop reads */
+static int null_fd;        /* /dev/null: a handler may find no free fd */
 
 /* SIGINT and SIGTERM. The server must remove incomplete uploads, and a signal
    handler may not do that. A byte in a pipe makes the signal an event. If the
@@ -103,7 +104,7 @@ static void on_signal(int signal_number)
     (void)signal_number;
     (void)!write(signal_pipe[1], "", 1); /* a full pipe has bytes enough */
     if (poll(&log, 1, 0) == 0)
-        dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+        dup2(null_fd, STDOUT_FILENO);
     errno = reason;
 }
 
@@ -234,6 +235,7 @@ static void open_selector(const char *backend)
 
 static void watch_signals(void)
 {
+    null_fd = open("/dev/null", O_WRONLY);
     if (pipe(signal_pipe) < 0)
         err(1, "pipe");
     fcntl(signal_pipe[1], F_SETFL, O_NONBLOCK);

@@ -2,8 +2,11 @@
  * 08d-crawl: fetches pages, a coroutine for each, in code that waits.
  *
  *     make 08d                                 see 08d-crawl.sh: twice
- *     08-coroutines/steps/08d-crawl [-o FILE] http://HOST[:PORT][/PATH] ...
+ *     08-coroutines/steps/08d-crawl [-s SECONDS] [-o FILE]
+ *         http://HOST[:PORT][/PATH] ...
  *
+ * Question: A page takes a second. Three coroutines fetch a page each, by the
+ * kernel's recv(), which blocks. When have all three come?
  * Look at fetch(), and at the GET lines of the output. fetch() is plain code:
  * its recv() makes the thread sleep, so no other coroutine can go on, and the
  * pages come one by one. 08d-crawl.sh links the same object file again, with
@@ -12,7 +15,8 @@
  * The patch replaces four functions. Every other function that waits still
  * stops all coroutines: here getaddrinfo(), when it asks a name server, and
  * fwrite(), when it writes to the disk.
- * FILE gets the page, without the HTTP header; for one URL only.
+ * FILE gets the page, without the HTTP header; for one URL only. An answer
+ * that takes more than SECONDS (10) or more than 16 MiB is an error.
  * The notes: 并发爬网页, 三.gevent.
  *
  *     GET: http://127.0.0.1:36291/3000
@@ -26,10 +30,14 @@
 #include "step.h"
 #include <errno.h>
 #include <netdb.h>
+#include <sys/time.h>
 
-static const char *file; /* -o; NULL: do not save the page */
-static int pages;        /* that have come; no coroutine switches in a ++ */
-static size_t total;     /* bytes of them */
+enum { ANSWER_SIZE = 16 * 1024 * 1024 }; /* bytes, at most */
+
+static double limit = 10; /* -s: seconds for an answer, at most */
+static const char *file;  /* -o; NULL: do not save the page */
+static int pages;         /* that have come; no coroutine switches in a ++ */
+static size_t total;      /* bytes of them */
 
 /* Connect to HOST's first IPv4 address. Returns NULL, or what went wrong. */
 static const char *connect_to(const char *host, const char *port, int *fd)
@@ -37,12 +45,14 @@ static const char *connect_to(const char *host, const char *port, int *fd)
     struct addrinfo *a, hints = { .ai_family = AF_INET,
                                   .ai_socktype = SOCK_STREAM };
     const char *problem = NULL;
+    struct timeval t = { (time_t)limit, (long)(limit * 1e6) % 1000000 };
     int error = getaddrinfo(host, port, &hints, &a);
     if (error != 0)
         return gai_strerror(error);
     *fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
     if (*fd < 0 || connect(*fd, a->ai_addr, a->ai_addrlen) < 0)
         problem = strerror(errno);
+    setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof t);
     freeaddrinfo(a);
     return problem;
 }
@@ -51,17 +61,21 @@ static const char *connect_to(const char *host, const char *port, int *fd)
    it. Returns NULL, or what went wrong. */
 static const char *read_answer(int fd, char **answer, size_t *size)
 {
-    char buffer[16 * 1024];
+    double end = now_ms() + limit * 1e3;
     ssize_t n;
-    FILE *memory = open_memstream(answer, size);
-    if (memory == NULL)
+    if ((*answer = malloc(ANSWER_SIZE + 1)) == NULL)
         return strerror(errno);
-    while ((n = recv(fd, buffer, sizeof buffer, 0)) > 0)
-        fwrite(buffer, 1, (size_t)n, memory);
-    const char *problem = n < 0 ? strerror(errno) : NULL;
-    if (fclose(memory) != 0 && problem == NULL)
-        problem = strerror(errno);
-    return problem;
+    *size = 0;
+    do { /* EINTR: the process was stopped (SO_RCVTIMEO in signal(7)) */
+        n = recv(fd, *answer + *size, ANSWER_SIZE - *size, 0);
+        *size += n > 0 ? (size_t)n : 0;
+        if (*size == ANSWER_SIZE)
+            return "it is too large";
+        if (now_ms() > end || (n < 0 && errno == EAGAIN))
+            return "it takes too long";
+    } while (n > 0 || (n < 0 && errno == EINTR));
+    (*answer)[*size] = '\0';
+    return n < 0 ? strerror(errno) : NULL;
 }
 
 static void save(const char *page, size_t size)
@@ -78,8 +92,9 @@ static void *fetch(void *url)
     char *answer = NULL, *page;
     size_t size;
     int fd = -1;
-    printf("GET: %s\n", (char *)url);
     const char *problem = make_request(url, &request);
+    printable(url, strlen(url)); /* it is only printed from now on */
+    printf("GET: %s\n", (char *)url);
     if (problem == NULL)
         problem = connect_to(request.host, request.port, &fd);
     if (problem == NULL && send(fd, request.text, request.size, 0) < 0)
@@ -89,11 +104,11 @@ static void *fetch(void *url)
     if (problem == NULL)
         problem = find_page(answer, &page, &size);
     if (problem == NULL) {
+        if (file != NULL)
+            save(page, size);
         printf("%zu bytes received from %s\n", size, (char *)url);
         pages++;
         total += size;
-        if (file != NULL)
-            save(page, size);
     } else {
         warnx("%s: %s", (char *)url, problem);
     }
@@ -106,12 +121,17 @@ static void *fetch(void *url)
 int main(int argc, char **argv)
 {
     int option;
-    while ((option = getopt(argc, argv, "o:")) == 'o')
-        file = optarg;
+    step.usage = "usage: 08d-crawl [-s SECONDS] [-o FILE] "
+                 "http://HOST[:PORT][/PATH] ...; FILE for one URL only";
+    while ((option = getopt(argc, argv, "o:s:")) != -1)
+        switch (option) {
+        case 'o': file = optarg; break;
+        case 's': limit = parse_seconds(optarg); break;
+        default: errx(2, "%s", USAGE);
+        }
     int n = argc - optind; /* URLs; begin_step() would refuse them */
-    if (option != -1 || n < 1 || (file != NULL && n > 1))
-        errx(2, "usage: %s http://HOST[:PORT][/PATH] ...\n"
-             "       %s -o FILE http://HOST[:PORT][/PATH]", *argv, *argv);
+    if (n < 1 || (file != NULL && n > 1))
+        errx(2, "%s", USAGE);
     open_standard_fds();
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);
@@ -122,5 +142,7 @@ int main(int argc, char **argv)
     co_join_all();
     printf("%d of %d pages, %zu bytes: %.1f s\n", pages, n, total,
            (now_ms() - begin) / 1e3);
+    if (ferror(stdout))
+        errx(1, "stdout: lines are lost");
     return pages == n ? 0 : 1;
 }
