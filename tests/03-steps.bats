@@ -275,6 +275,8 @@ END
     step 03j-operator-select
     scene <<'END'
 server
+D connect; D send "0"; D close
+see "fd 4: close"
 type "one\n"
 type "two\nthree\nfour"
 idle 50ms
@@ -287,8 +289,6 @@ type "five\nsix\n"
 signal CONT
 A expect "three\n"
 C send "4"; C expect "four"
-D connect; D send "5"; D close
-see "end of file"
 idle 50ms
 type eof
 A send "6"; A expect "five\n"

@@ -144,10 +144,14 @@ start_server() {
         > "$LOG" 2>&1 < /dev/null 3>&- &
     PID=$!
     set +m
-    within 5 listens || {
+    { within 20 listens_or_ends && listens; } || {
         ! starts || log_end "$LOG"
         return 1
     }
+}
+
+listens_or_ends() {
+    listens || gone "$PID"
 }
 
 listens() {

@@ -61,6 +61,9 @@ make_() {
     contains "$output" "make 03m "
     run -1 grep "make diff-" <<< "$output" # another program altogether
     run -0 timeout 20 script -qec "clients/next.sh 03m" /dev/null
+    contains "$output" "make diff-01h-03m " # the same task
+    contains "$output" "make 03n "
+    run -0 timeout 20 script -qec "clients/next.sh 03n" /dev/null
     contains "$output" "make 04-poll "
 }
 

@@ -72,7 +72,7 @@ fills_the_rest_of_the_pipe() {
     while :; do printf .; done >&9 2> /dev/null 3>&- &
     filler=$!
     sleep 0.3
-    kill "$filler" 2> /dev/null
+    kill "$filler" 2> /dev/null || true # a pipe that does not block ends it
     wait "$filler" 2> /dev/null || true
 }
 
