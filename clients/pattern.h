@@ -4,8 +4,8 @@
  *
  * regcomp() writes repetitions out: in "x+++++++++++++++++++++" each "+"
  * doubles what stands before it, and these 21 cost gigabytes. So
- * pattern_begin() first counts how often all repetitions together could copy a
- * part, and refuses more than MOST_COPIES times.
+ * pattern_begin() counts how often all repetitions together could copy a part,
+ * and refuses a pattern that copies it more than MOST_COPIES times.
  */
 #ifndef PATTERN_H
 #define PATTERN_H
