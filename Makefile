@@ -3,8 +3,9 @@
 # CFLAGS comes last in a command, so that yours wins over OPTIMISE, below.
 CFLAGS  ?= -g
 WARNINGS = -Wall -Wextra -Wshadow -Wpedantic
-COMPILE  = $(CC) -std=gnu11 $(WARNINGS) $(OPTIMISE) $(DEFINE) $(CFLAGS) \
-           -pthread -MMD -MP -MT $@
+LINK     = $(CC) -std=gnu11 $(WARNINGS) $(OPTIMISE) $(DEFINE) $(CFLAGS) \
+           -pthread
+COMPILE  = $(LINK) -MMD -MP -MT $@
 
 lessons := $(patsubst %/server.c,%,$(wildcard 0*/server.c))
 numbers := $(foreach lesson,$(lessons),$(firstword $(subst -, ,$(lesson))))
@@ -24,6 +25,11 @@ else
 endif
 programs := $(pairs) $(steps) $(ftp) $(tools)
 
+# A student's copies of an exercise's files, and the programs made from them.
+mine         := $(patsubst %/,%,$(wildcard 0*/exercises/0[0-9]-[0-9]/))
+mine_servers := $(mine:=/server)
+my_server    := $(filter $(mine_servers),$(value SERVER))
+
 # A recipe's shell reads SERVER from its environment, so the path may have any
 # character. A SERVER that make itself found there stands for no step.
 server_from := $(origin SERVER)
@@ -39,7 +45,8 @@ export CC PATH SERVER
 unexport BASH_ENV CDPATH ENV GREP_COLOR GREP_COLORS GREP_OPTIONS \
          QUOTING_STYLE
 
-.PHONY: help all test faults fuzz museum grade-all course clean models
+.PHONY: help all test faults fuzz museum grade-all course handout clean \
+        models todo
 .PHONY: $(lessons) $(numbers) $(letters)
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -61,7 +68,8 @@ help:
 ##                               any program, clients/xray -- PROGRAM; -h
 ##   make clients/load           100 clients at once: clients/load -p 9003; -h
 ##   make clients/slow-http      a web server that answers late, for curl
-$(lessons): %: %/server %/client clients/play $(if $(XRAY),clients/xray)
+$(lessons): %: %/server %/client clients/play $(my_server) \
+            $(if $(XRAY),clients/xray)
 	@$(play) $@/demo.play
 	@clients/next.sh $@
 
@@ -69,11 +77,13 @@ $(lessons): %: %/server %/client clients/play $(if $(XRAY),clients/xray)
 $(numbers):
 	@$(MAKE) --no-print-directory $(wildcard $@-*)
 
-# make 03d builds the step with that name, then plays its scene or runs it.
+# make 03d builds the step with that name, then plays its scene, or asks its
+# question and runs it.
 # Exit status 77: the system lacks what the step is about; a line has said it.
 step = $(basename $(wildcard 0*/steps/$@-*.c))
 $(letters): clients/play $(if $(XRAY),clients/xray)
 	@$(MAKE) -s --no-print-directory $(step)
+	@[ -f $(step).play ] || clients/ask.sh $(step).c
 	@if [ -f $(step).play ]; then $(alone) $(play) $(step).play; \
 	elif [ -f $(step).sh ]; then $(step).sh || [ $$? = 77 ]; \
 	else $(if $(XRAY),clients/xray --) $(step) || [ $$? = 77 ]; fi
@@ -93,6 +103,27 @@ models: clients/models $(filter $(late),$(steps))
 ##   make diff-02d-03k           ... or since any other
 diff-%:
 	@clients/diff.sh $*
+
+## Your turn
+##   make todo                   the exercises, and how far you are
+##   make todo-03-1              begin one: it writes your file, and says what
+##                               to read; RESET=1: once more from the beginning
+##   make grade-03-1             what is right, and the first row that is not;
+##                               ALL=1: all rows (needs bats)
+##   make watch-03-1             the same at every save, until Ctrl-C
+##   make hint-03-1              a hint, one at a time
+##   make answer-03-1            how the kit does it; before all points: PEEK=1
+todo:
+	@tests/exercise.sh list
+
+todo-%:
+	@RESET='$(RESET)' tests/exercise.sh begin '$*'
+
+hint-% watch-%:
+	@tests/exercise.sh $(firstword $(subst -, ,$@)) '$*'
+
+answer-%:
+	@PEEK='$(PEEK)' tests/exercise.sh answer '$*'
 
 ## Test (needs bats)
 ##   make test                   build all and test all: about three minutes;
@@ -118,10 +149,13 @@ diff-%:
 ##   make course LESSON=03-select
 ##                               for Gradescope, GitHub Classroom, Autolab and
 ##                               students: build/course
+##   make handout LESSON=03-select
+##                               for students alone: lessons 01 to 03, with the
+##                               exercise cut out: build/handout
 test: all
 	@tests/run.sh
 
-test-%:
+test-%: $(my_server)
 	@tests/run.sh $*
 
 grade-all:
@@ -131,8 +165,14 @@ grade-all:
 course:
 	@LESSON='$(LESSON)' MODEL='$(MODEL)' tests/course
 
+handout:
+	@LESSON='$(LESSON)' EXERCISE='$(EXERCISE)' tests/handout.sh
+
+# 03-1 is an exercise, 03-select a lesson.
 grade-%:
-	@SUBMISSION='$(SUBMISSION)' MODEL='$(MODEL)' PARTIAL='$(PARTIAL)' \
+	@case '$*' in [0-9][0-9]-[0-9]*) \
+	    ALL='$(ALL)' exec tests/exercise.sh grade '$*' ;; esac; \
+	SUBMISSION='$(SUBMISSION)' MODEL='$(MODEL)' PARTIAL='$(PARTIAL)' \
 	    tests/grade $*
 
 tsan-%:
@@ -160,7 +200,8 @@ build/faults.so: $(wildcard tests/faults*.c) tests/faults-rules.h
 all: $(programs)
 
 clean:
-	rm -rf build $(programs) $(addsuffix .dSYM,$(programs))
+	rm -rf build $(programs) $(mine_servers) $(mine:=/program) \
+	    $(addsuffix .dSYM,$(programs) $(mine_servers))
 
 # A program is one .c file and the modules that it includes: these objects.
 SELECTOR := $(patsubst %,build/06-selector/%.o,selector selector-epoll \
@@ -192,12 +233,29 @@ clients/models: $(TRACE) build/clients/figure-text.o
 .SECONDARY: $(patsubst %.c,build/%.o,$(filter-out $(programs:=.c), \
     $(wildcard clients/*.c 0*/*.c 0*/*/*.c)))
 
+# A student's server: the files of the lesson that are there, and the lesson's
+# own for all others. (For some exercises it gets flags: wrap.)
+lesson_of = $(firstword $(subst /, ,$(1)))
+my_files  = $(filter-out $(1)/client.c,$(filter $(patsubst %,$(1)/%, \
+            $(notdir $(wildcard $(call lesson_of,$(1))/*.c))), \
+            $(wildcard $(1)/*.c)))
+kit_files = $(call lesson_of,$(1))/server.c \
+            $(if $(filter 06-%,$(1)),$(SELECTOR)) \
+            $(if $(filter 08-%,$(1)),$(CO) $(CO_IO))
+$(foreach dir,$(mine),$(eval $(dir)/server: $(call my_files,$(dir)) \
+    $(filter-out $(foreach file,$(notdir $(call my_files,$(dir))), \
+        %/$(file) %/$(file:.c=.o)),$(call kit_files,$(dir))) \
+    $(wildcard $(dir)/*.h)))
+$(mine_servers):
+	$(LINK) -iquote $(call lesson_of,$@) -o $@ $(filter-out %.h,$^) $(LDLIBS)
+	@tests/exercise.sh wrap $@
+
 # -O3 for what carries every byte of the clients: a loop over bytes then works
 # on many of them at once. Everything else is to compile fast, and a debugger
 # shows each of its lines.
 OPTIMISE = -O0
-$(lessons:%=%/server) build/06-selector/selector%.o build/08-%.o: \
-    OPTIMISE = -O3
+$(lessons:%=%/server) build/06-selector/selector%.o build/08-%.o \
+    $(mine_servers): OPTIMISE = -O3
 $(filter %/05f-cost %/08f-cost,$(steps)): OPTIMISE = -O3
 clients/load build/clients/load-%.o: OPTIMISE = -O1
 
@@ -215,9 +273,10 @@ build/%.o: %.c
 -include $(wildcard build/*/*.d build/*/*/*.d) # which headers a file includes
 
 # A name that the kit does not have.
-unknown := $(filter-out help all test faults fuzz museum course clean models \
-           diff-% grade-% test-% tsan-% build/% $(lessons) $(numbers) \
-           $(letters) $(programs),$(MAKECMDGOALS))
+unknown := $(filter-out help all test faults fuzz museum course handout clean \
+           models todo todo-% hint-% answer-% watch-% diff-% grade-% test-% \
+           tsan-% build/% $(lessons) $(numbers) $(letters) $(programs) \
+           $(mine_servers),$(MAKECMDGOALS))
 ifneq ($(unknown),)
 $(unknown):
 	@echo "There is no '$@' here. Lessons: $(lessons); steps:" \

@@ -150,9 +150,9 @@ static void accept_error(int listener)
 }
 
 /* Accept one client from the backlog. Returns its fd, or -1 if accept()
-   failed. A client may leave the backlog before that: with a blocking listener
-   accept() would sleep until the next one comes. TCP_NODELAY: the kernel sends
-   small answers at once. */
+   failed. On some systems (not on Linux) a client may leave the backlog before
+   that: a blocking accept() would sleep until the next client comes.
+   TCP_NODELAY: the kernel sends small answers at once. */
 static int accept_client(int listener)
 {
     struct sockaddr_in peer = { .sin_port = 0 };

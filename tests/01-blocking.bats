@@ -71,6 +71,7 @@ B connect; B send "two\n"
 wait 20ms
 A send 20000000 x
 wait 100ms
+idle 100ms
 A reset
 B expect "TWO\n"
 B shut

@@ -87,7 +87,8 @@ END
     finds 01i-reuse
     says "neither of them: +Address already" "next one only: +Address already" \
         "first one only: +Address already" "both: +ok" \
-        "first listens: +Address already"
+        "by both, but the first listens: +Address already" \
+        "SO_REUSEPORT, and the first listens: ok"
 }
 
 @test "01f kill -9 ends a connection as close() does; with bytes unread both send a reset" {
@@ -115,6 +116,31 @@ END
 
 @test "01h a process that sleeps for one message answers no request before it comes" {
     answers_late 01h-late 0
+}
+
+@test "01j a line in two pieces gets one answer, two lines at once get two; not so with -b" {
+    plays 01j-one-recv
+    survives 01j-one-recv '"x\n"' '"<X>\n"'
+}
+
+@test "01j a line that is too long closes its client; one of 1,024 bytes is answered" {
+    build "$LESSON/steps/01j-one-recv"
+    SERVER=$ROOT/$LESSON/steps/01j-one-recv run -0 "$PLAY" --quiet - 3>&- <<'END'
+server
+A connect
+A send 1023 x; A send "\n"
+A expect "<"; A expect 1023 X; A expect ">\n"
+A send 1024 x
+A expect eof
+B connect
+B send "x\n"
+B expect "<X>\n"
+END
+}
+
+@test "01k a client that closes before its answer ends the server with -b, and only then" {
+    plays 01k-sigpipe
+    survives 01k-sigpipe '"x"' '"1 bytes: X"'
 }
 
 @test "01 the commands in README.md and NOTES.md print what stands there" {

@@ -51,6 +51,15 @@ END
         END { exit !(rows == 4 && ok == 4) }' <<< "$output"
 }
 
+@test "02h one send() that does not block leaves bytes; a loop loses none" {
+    finds 02h-one-send
+    says '^blocks.* 1 +0 +20000000 +0$' \
+        'not block, one .* 1 +0 +[1-9][0-9]{3,} +[1-9][0-9]{3,}$' \
+        'all sent .* 20000000 +0$'
+    awk '/one send/ { ok += $(NF - 1) + $NF == 20000000 }
+        /all sent/ { ok += $(NF - 3) > 1 } END { exit ok != 3 }' <<< "$output"
+}
+
 # --- steps: HTTP
 
 load http

@@ -122,6 +122,23 @@ alike() {
     done
 }
 
+@test "every step asks a question, in its scene or before it runs" {
+    local step question
+    cd "$ROOT"
+    for step in 0*/steps/*.c; do
+        if [ -e "${step%.c}.play" ]; then
+            grep -q '^ask .*?$' "${step%.c}.play" ||
+                { echo "${step%.c}.play asks nothing"; return 1; }
+        else
+            question=$(awk '/^#include/ { exit } /^ \* Question: / { inside = 1 }
+                inside { print } /\?$/ { inside = 0 }' "$step")
+            [[ $question == *'?' && $(wc -l <<< "$question") -le 3 ]] ||
+                { echo "$step has no question, or a long one"; return 1; }
+        fi
+    done
+    run -1 grep -n '^ask .*[^?]$' 0*/*.play 0*/steps/*.play # statements
+}
+
 @test "every lesson's test lists each row of the contract, or says why not" {
     local row file
     for file in "$BATS_TEST_DIRNAME"/0*.bats; do
@@ -131,6 +148,25 @@ alike() {
             grep -qE "[{;] $row( [^;]*)?; }" "$file" || grep -q '^# Left out' "$file" ||
                 { echo "$file has no $row"; return 1; }
         done
+    done
+}
+
+@test "Break it: the tests that it names exist" {
+    local readme title
+    cd "$ROOT"
+    for readme in 0*/README.md; do
+        awk '/^<details>/ { inside = 1 } /^<\/details>/ { inside = 0 }
+            inside && /^ *- "/ { sub(/^ *- "/, ""); line = $0
+                while (line !~ /"$/ && (getline > 0)) {
+                    sub(/^ */, ""); line = line " " $0 }
+                sub(/"$/, "", line); print line }' \
+            "$readme" > "$BATS_TEST_TMPDIR/titles"
+        [ -s "$BATS_TEST_TMPDIR/titles" ] ||
+            { echo "$readme names no test"; return 1; }
+        while IFS= read -r title; do
+            grep -qF "@test \"$title\" {" "tests/${readme%%/*}.bats" ||
+                { echo "$readme: no test has the title: $title"; return 1; }
+        done < "$BATS_TEST_TMPDIR/titles"
     done
 }
 

@@ -64,6 +64,36 @@ make_() {
     contains "$output" "make 04-poll "
 }
 
+@test "a step without a scene asks its question first, on a terminal only" {
+    cd "$ROOT"
+    build 03-select/steps/03l-ask-all
+    run -0 make 03l < /dev/null
+    run -1 grep -F " ? " <<< "$output"
+    command -v script > /dev/null || skip "no script(1)"
+    run -0 timeout 20 script -qec "make 03l PACE=0" /dev/null < /dev/null
+    run -1 grep -F " ? " <<< "$output"
+    run -0 timeout 20 script -qec "make 03l" /dev/null <<< ""
+    [[ $output == *" ? Ten streams."*"nothing?"*"[Enter]"*"until EAGAIN  "* ]]
+    run -1 grep FD_ISSET <<< "$output" # no more of the comment than that
+}
+
+@test "a step runs only after Enter has followed its question" {
+    cd "$ROOT"
+    build 03-select/steps/03l-ask-all
+    command -v script > /dev/null || skip "no script(1)"
+    mkfifo "$BATS_TEST_TMPDIR/keys"
+    script -qec "make 03l" /dev/null < "$BATS_TEST_TMPDIR/keys" \
+        > "$BATS_TEST_TMPDIR/out" 3>&- &
+    exec 9> "$BATS_TEST_TMPDIR/keys"
+    within 20 grep -F "[Enter]" "$BATS_TEST_TMPDIR/out"
+    sleep 0.3
+    run -1 grep "until EAGAIN  " "$BATS_TEST_TMPDIR/out"
+    echo >&9
+    within 20 grep "until EAGAIN  " "$BATS_TEST_TMPDIR/out"
+    exec 9>&-
+    wait
+}
+
 @test "make diff-NN-name shows what is new since the lesson before" {
     run -0 make_ diff-04-poll
     contains "$output" "--- 03-select/server.c"

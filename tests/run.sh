@@ -4,8 +4,8 @@
 #     tests/run.sh [NAME]     `make test`, `make test-03-select`
 #
 # Without NAME, the tests of the kit's machinery are left out, unless ALL=1:
-# these are the grader and its systems, what a student reads, the faults, the
-# fuzzers, servers in other languages, and other people's machines.
+# these are the exercises, the grader and its systems, what a student reads, the
+# faults, the fuzzers, servers in other languages, and other people's machines.
 # A lesson's name stands for the tests of its server and of its steps; where
 # SERVER names another server, for those of the server alone.
 #
@@ -51,9 +51,10 @@ fi
 
 out=$(mktemp -d) && trap 'rm -rf "$out"' EXIT || exit 1
 trap 'exit 1' HUP INT TERM
+machinery="course|exercises|extend|faults|fuzz|grade|messages|peers|ports"
 at_once=$(($(getconf _NPROCESSORS_ONLN) + 2))
 ls tests/*.bats | sed 's,^tests/,,' |
-    grep -vxE "${ALL:+none}(course|faults|fuzz|grade|messages|peers|ports)\\.bats" | xargs -P $at_once -I FILE sh -c \
+    grep -vxE "${ALL:+none}($machinery)\\.bats" | xargs -P $at_once -I FILE sh -c \
     'bats "tests/$1" > "$2/$1" 2>&1; echo "$2/$1"' run FILE "$out" |
     while read -r file; do cat "$file"; done |
     awk '{ print; fflush() }

@@ -3,6 +3,8 @@
  *
  *     make 01a   or:  01-blocking/steps/01a-two-phases [-s SECONDS (0.2)]
  *
+ * Question: One recv() is to return with 16 MiB (SO_RCVLOWAT), and one byte is
+ * missing. Does its thread copy the other bytes now, or does it sleep?
  * One thread is in recv(), and main() watches it from outside, for SECONDS in
  * each wait. Phase 1 lasts until the last byte is there (SO_RCVLOWAT): the
  * thread sleeps, state S, uses no CPU, and has no byte yet. In phase 2 it

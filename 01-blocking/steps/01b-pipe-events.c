@@ -3,6 +3,8 @@
  *
  *     make 01b   or:  01-blocking/steps/01b-pipe-events [-s SECONDS (0.2)]
  *
+ * Question: A pipe is full, and its writer sleeps. The reader takes one byte.
+ * Does the writer wake up?
  * Two processes: A writes to a pipe, B reads from it, and the notes' four
  * events happen, with naps of SECONDS between them. Look at how much B has to
  * read before the full pipe is "not full" for A: on Linux a whole page. The

@@ -3,6 +3,8 @@
  *
  *     make 01c    or:  01-blocking/steps/01c-enough [-s SECONDS (0.2)]
  *
+ * Question: recv(fd, buffer, 100, 0) waits. Two bytes come now, two more 0.2 s
+ * later. When does recv() return, and with how many bytes?
  * A child sends two bytes, after SECONDS two more, then it closes. Look at
  * when recv() returns, and with how many bytes: one byte is enough, unless the
  * program asks for more. A datagram arrives whole or not at all, and recv()

@@ -3,6 +3,8 @@
  *
  *     make 01e    or:  01-blocking/steps/01e-backlog
  *
+ * Question: A server calls listen(fd, 1) and never accepts. Eight clients
+ * connect. Is the last one connected, is it refused, or does it wait?
  * n does not limit the connections: it limits those that wait for accept().
  * Linux lets one more than n wait, and lowers n to net.core.somaxconn. Look at
  * a client that finds no room: the kernel does not refuse it, it keeps trying.

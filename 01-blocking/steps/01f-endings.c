@@ -3,11 +3,14 @@
  *
  *     make 01f    or:  01-blocking/steps/01f-endings
  *
+ * Question: kill -9 ends a client. Does the server's next recv() fail, or does
+ * it return 0?
  * A child connects, sends "hello", and its connection ends in one way or
  * another; then the server calls recv() three times. Look at kill -9: the
  * kernel closes the socket for the dead process, so the server gets an end of
  * file. The kernel sends a RST if the socket is closed with bytes unread, or
- * with SO_LINGER; and "hello", sent before the RST, still arrives.
+ * with SO_LINGER, or if bytes come after the close (01k); and "hello", sent
+ * before the RST, still arrives.
  * The notes: 处理客户端断开.
  *
  *     the client                    recv        recv        recv

@@ -3,18 +3,18 @@
  *
  *     make 01g    or:  01-blocking/steps/01g-address-space
  *
+ * Question: A process reads at the address 0. Then it passes this address to
+ * write(). Do both end the process?
  * Memory: a child reads at an address; SIGSEGV ends it where it may not read.
  * Or the kernel reads there for write(), and write() fails with EFAULT. Look
- * at 0xC0000000: kernel space in the notes, but only on 32-bit x86.
+ * at 0xC0000000: kernel space in the notes, but only on 32 bits.
  * Fds: an fd is an index into the process's table of open files. Look at each
  * new one: the kernel takes the lowest free number.
  * The notes: 用户空间与内核空间; 文件描述符.
  *
  *     address              what is there         read     write()
  *     0xc0000000           a page of ours        ok       1 byte
- *     ...
  *     close(3), open():         fd 3
- *     ...
  */
 #include <stdint.h>
 #include <sys/mman.h>

@@ -4,6 +4,9 @@
  *     make 01h           run it
  *     make models        draw it beside the other five models, as they ran
  *
+ * Question: A process calls recv() for a message that comes after 300 ms. Five
+ * requests come earlier, on another socket. How many does it answer before the
+ * message?
  * Two sockets. On the first, a message arrives after 300 ms; on the second,
  * before that, five requests, 50 ms apart, each of them 15 ms of work. recv()
  * sleeps until the message is there, then it copies the message; the process

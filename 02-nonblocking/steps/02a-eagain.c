@@ -3,6 +3,8 @@
  *
  *     make 02a      or:  02-nonblocking/steps/02a-eagain [-s SECONDS (0.2)]
  *
+ * Question: A listener is O_NONBLOCK, and it accepts a client. Does recv() on
+ * the client's socket block?
  * After SECONDS a signal interrupts a call that blocks. Look at the accepted
  * socket: its listener is O_NONBLOCK, but it blocks (on Linux; on macOS and
  * BSD it inherits the flag). Then look at what EAGAIN is not: 0 is the end of

@@ -3,6 +3,8 @@
  *
  *     make 02c   or:  02-nonblocking/steps/02c-busy-poll [-s SECONDS (0.2)]
  *
+ * Question: In 0.2 s ten messages come, and a loop reads eight pipes without a
+ * pause. How many reads find nothing: ten, a thousand, or more?
  * For each row a child writes ten messages into eight pipes, in SECONDS. Look
  * at read_all(), the loop of the notes: it needs streams that do not block, or
  * it would stop at the first empty one. The first row is the notes' loop. The
@@ -12,7 +14,6 @@
  *     a pause of   messages    EAGAIN   ... per message      late    CPU
  *     none               10    913366           91336.6   0.11 ms   81 %
  *     1 ms               10      1472             147.2   0.52 ms    2 %
- *     ...
  */
 #include <sys/wait.h>
 #include "step.h"

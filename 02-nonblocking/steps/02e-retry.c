@@ -3,15 +3,15 @@
  *
  *     make 02e     or:  02-nonblocking/steps/02e-retry [-s SECONDS (0.2)]
  *
- * A child sends the answer after SECONDS. Look at how soon three tries are
- * over. EAGAIN is not a fault that may pass: it means "not yet", and does not
- * say until when. poll() sleeps until there are bytes, then recv() gets them.
+ * Question: The answer comes after 200 ms. recv() does not block, and a
+ * program calls it three times. When has the third try failed?
+ * EAGAIN is not a fault that may pass: it means "not yet". poll() sleeps until
+ * there are bytes. (A child sends the answer after SECONDS.)
  * The notes: 重试机制 (项目里面重试机制为啥一般都是3次?).
  *
  *     the answer comes after 200 ms      recv()  returns     after       CPU
  *     three tries, at once                   3  EAGAIN      0.1 ms    0.0 ms
  *     tries until it is there           564180  5 bytes   200.1 ms  199.0 ms
- *     ...
  */
 #include <poll.h>
 #include <sys/wait.h>

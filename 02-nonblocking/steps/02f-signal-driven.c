@@ -5,6 +5,8 @@
  *     make 02f     or:  02-nonblocking/steps/02f-signal-driven [PART (1 or 2)]
  *     make models       draw it beside the other five models, as they ran
  *
+ * Question: Three messages arrive while SIGIO is blocked. The handler calls
+ * recv() once for each signal. How many messages does it leave unread?
  * 1. The task of 01h (make diff-01h-02f). main() reads requests and nothing
  *    else. When the message arrives, SIGIO interrupts main(), wherever it is,
  *    and the handler receives the message.

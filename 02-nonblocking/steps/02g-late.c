@@ -4,6 +4,8 @@
  *     make 02g           run it
  *     make models        draw it beside the other five models, as they ran
  *
+ * Question: Neither socket blocks now, and the process naps 10 ms between two
+ * rounds. How many of the five requests does it answer before the message?
  * The task is that of 01h (make diff-01h-02g shows the model). The process
  * calls recv() on both sockets in turn, and neither call waits: EAGAIN, if
  * there is nothing. So a request waits no longer than the nap between two

@@ -3,13 +3,14 @@
  *
  *     make 03a    or: 03-select/steps/03a-call
  *
+ * Question: Our send buffer is full, because the peer does not read. Nothing
+ * has come. Is our socket readable, writable, both, or neither?
  * A list is an fd_set: list 1 is for reading, 2 for writing, 3 for exceptional
  * conditions. Look at the line about the full send buffer: list 2 is about
- * room in it, and nothing else. And look at what an urgent byte and a reset do
- * to list 3. (For the timeout see 03n-timeout.)
+ * room in it. (After a reset send() fails at once: that is list 2, too.) And
+ * look at what an urgent byte does to list 3. (Timeouts: 03n-timeout.)
  * The notes: select 方法; 扩展说明.
  *
- *       its socket, nothing has come     1  -         writable  -
  *       ... a byte has come              2  readable  writable  -
  *       FD_SETSIZE: 1024 (65536 was asked for, by a #define)
  */

@@ -4,9 +4,9 @@
  *     make 03b                                    watch it play a scene
  *     03-select/steps/03b-hello [-p PORT (9999)]  or run it by itself
  *
- * Look at main(): the listener is readable when a client has come. (The client
- * may leave before accept(): so begin_server() makes the listener
- * non-blocking. The first argument of select() is the highest fd + 1;
+ * Look at main(): the listener is readable when a client has come. (Not on
+ * Linux: the client may leave before accept(). So begin_server() makes the
+ * listener non-blocking. The first argument of select() is the highest fd + 1;
  * FD_SETSIZE is high enough for all.) This server does not read what a client
  * sends, and it keeps one client only. 03c-receive keeps all and reads.
  * The notes: (1)监听客户端连接. The notes' timeout of 5 s wakes the server for

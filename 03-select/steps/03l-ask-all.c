@@ -3,9 +3,9 @@
  *
  *     make 03l    or: 03-select/steps/03l-ask-all
  *
- * Ten streams, which are pipes here, and a hundred messages, each into one of
- * the streams. Look at EAGAIN: how many reads found nothing? select() leaves
- * the ready fds in the set; FD_ISSET() looks there, which is no system call.
+ * Question: Ten streams. A hundred times, select() reports one of them, and
+ * the program reads all ten until EAGAIN. How many reads find nothing?
+ * The streams are pipes. FD_ISSET() is no system call: it looks at the set.
  * The notes: 内核EPOLL模型讲解, the loop with select(streams[]).
  *
  *                                               select    read   EAGAIN

@@ -4,6 +4,8 @@
  *     make 03m           run it
  *     make models        draw it beside the other five, as they ran
  *
+ * Question: In 02g a request waited up to 10 ms for the end of a nap. Now the
+ * process waits in select(). How long does a request wait?
  * The task is that of 01h (make diff-01h-03m shows the model); step.h explains
  * it. Look at select(): it sleeps for both sockets at once. The process reads
  * first what comes first, and no call fails with EAGAIN. recv() only copies.

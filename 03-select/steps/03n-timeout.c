@@ -3,6 +3,9 @@
  *
  *     make 03n    or: 03-select/steps/03n-timeout [-s SECONDS (0.2)]
  *
+ * Question: select() waits with a timeout of {1}, one second, and nothing
+ * comes. The same struct is passed to a second select(). How long does this
+ * one wait?
  * SECONDS is how long one second of the notes lasts. Look at "the same {1}
  * once more": Linux with glibc subtracts the time that select() has waited, so
  * nothing is left. Other systems do not, nor does musl: set the timeout before

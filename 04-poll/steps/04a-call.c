@@ -3,6 +3,8 @@
  *
  *     make 04a      or:  04-poll/steps/04a-call
  *
+ * Question: A program watches a socket with events = 0. The peer resets the
+ * connection. Does poll() report anything?
  * Look at the first table: poll() writes revents and nothing else, so the
  * program can pass the same array again. Then look at the second one: poll()
  * reports HUP, ERR and NVAL even where events is 0. Whether an fd blocks makes

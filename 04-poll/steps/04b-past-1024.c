@@ -3,6 +3,8 @@
  *
  *     make 04b      or:  04-poll/steps/04b-past-1024
  *
+ * Question: FD_SETSIZE is 1,024. A program passes two fd_sets in a row, with
+ * 2,048 bits, to select(). Does the kernel watch fd 1,100?
  * Look at what sets the limit: for poll() it is the number of files that the
  * process may open; for select() it is FD_SETSIZE, the number of bits in an
  * fd_set. But that belongs to the C library: Linux takes a longer row of bits.
@@ -10,7 +12,6 @@
  *
  *     poll, 1100 fds, the highest is 1103   1 ready: fd 1103
  *     poll, only 1000 files allowed         -1: Invalid argument
- *     ...
  */
 #include "step.h"
 #include <poll.h>

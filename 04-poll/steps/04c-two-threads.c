@@ -3,6 +3,8 @@
  *
  *     make 04c      or:  04-poll/steps/04c-two-threads [-s SECONDS (0.2)]
  *
+ * Question: A thread sleeps in poll(), which watches one fd. Another thread
+ * closes this fd. Does poll() return?
  * Two threads may poll the same fd. But close() does not wake a thread that
  * polls the fd (on Linux; POSIX does not say). The kernel gives the number to
  * the next file, and then poll() reports that file. Look at the cure: the main
@@ -112,12 +114,24 @@ static void send_from(int peer)
         err(1, "write");
 }
 
+/* Has the peer got the end of the file, or a reset? */
+static void print_end(int peer)
+{
+    char byte;
+    ssize_t n = recv(peer, &byte, 1, MSG_DONTWAIT);
+    printf("  %-32s %s\n", "... does its peer see the end?",
+           n < 0 && errno == EAGAIN ? "no" : "yes");
+}
+
 static void number_is_free(void)
 {
     struct poller p;
     int fd, peer = close_while_polled(&p, &fd);
+    print_end(peer);
     send_from(peer);
     print_outcome("the peer sends a byte", &p, TIMEOUT);
+    pthread_join(p.thread, NULL);
+    print_end(peer);
     close(peer);
 }
 

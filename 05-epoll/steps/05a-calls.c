@@ -3,6 +3,8 @@
  *
  *     make 05a    or: 05-epoll/steps/05a-calls
  *
+ * Question: epoll watches a TCP socket for all events, and its peer closes the
+ * connection. Is HUP one of the events that epoll reports?
  * Look at the last table, which has two columns. epoll reports ERR and HUP
  * even where the program asks for nothing else. A client that has left is not
  * HUP: it is IN and RDHUP, the same as a client that has only shut down its

@@ -3,6 +3,8 @@
  *
  *     make 05b    or: 05-epoll/steps/05b-level-edge
  *
+ * Question: epoll has reported a pipe with 5 bytes by an edge, and no process
+ * has read them. One more byte comes. Does epoll report an edge again?
  * The notes have four events of a buffer: not empty, full, not full, empty.
  * Look at "asked again": epoll reports a level as long as it lasts, an edge
  * once. But one more byte is an edge too, even if the pipe was not empty; so

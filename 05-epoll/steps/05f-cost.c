@@ -3,6 +3,8 @@
  *
  *     make 05f    or: 05-epoll/steps/05f-cost [-n FDS (10000, at the most)]
  *
+ * Question: One of 10,000 fds is ready, and epoll is faster than poll(). Is it
+ * also faster if all 10,000 are ready?
  * One round: write() makes one eventfd readable, or all of them; select(),
  * poll() or epoll_wait() returns; the program walks over the result and reads.
  * Each number is the median of many rounds, for one event. Look at the left

@@ -3,6 +3,8 @@
  *
  *     make 05g    or: 05-epoll/steps/05g-shared
  *
+ * Question: Two threads wait for one socket, edge-triggered. A byte comes, no
+ * thread reads it, and one more byte comes. How many threads has this woken?
  * No thread reads the byte: a thread that an event has woken is still at
  * work. Look at "edge": the first byte wakes one thread, as it should. The
  * second byte wakes the other one, and now both work on the same socket.

@@ -4,6 +4,8 @@
  *     make 05h           run it (05-epoll/steps/05h-io-uring 1: one part)
  *     make models        draw it beside the other five models, as they ran
  *
+ * Question: One call gives four operations to io_uring. Do they end in the
+ * order in which the program has passed them?
  * Part 1 is the task of 01h (make diff-01h-05h shows the model). A call hands
  * in the recv() and returns at once. epoll says: you can read now. io_uring
  * says: the bytes are in your buffer. The process never calls recv() for them.

@@ -3,6 +3,8 @@
  *
  *     make 05i    or: 05-epoll/steps/05i-until-eagain
  *
+ * Question: 100 messages come one by one. After each wait the program reads
+ * until EAGAIN, and one read is enough for a message. How many reads is that?
  * The program reads once after each wait, or until EAGAIN. Look at the rows
  * with reads of 4 bytes, which are too small for a message: a program that
  * reads until EAGAIN needs fewer waits, in both modes. The price: for each

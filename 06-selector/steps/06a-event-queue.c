@@ -3,6 +3,8 @@
  *
  *     make 06a  or:  06-selector/steps/06a-event-queue [-s SECONDS (0.2)]
  *
+ * Question: At 3 s a handler begins that takes 2.5 s. At 4 s the user types a
+ * letter. When is the letter handled?
  * A child process plays the user with mouse and keyboard; the queue is a pipe.
  * Look at the loop in main(): it does not know what a click or a key is. It
  * calls the function in the event. And look at on_save(), which is slow: there
@@ -10,11 +12,9 @@
  * The notes: 事件驱动与异步IO (事件驱动模型).
  *
  *     0.0 s  no event: the loop sleeps
- *     ...
  *     3.0 s  onClick: Save, which takes time ...
  *     5.5 s  ... saved
  *     5.5 s  onKeyDown: i  (1.5 s late)
- *     ...
  *     5.5 s  the user has left: 5 events, 5 handled, in order
  */
 #include "step.h"

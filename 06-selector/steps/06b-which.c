@@ -3,6 +3,8 @@
  *
  *     make 06b    or: 06-selector/steps/06b-which
  *
+ * Question: A process has no free fd left. Which backend can the selector
+ * still open: epoll, poll, or neither of them?
  * Look at the last line: the best backend is the first one that the kernel can
  * open now. epoll and kqueue need an fd for their list; poll and select do
  * not. In the table, "here" is the place of the backend in the order. The next

@@ -180,8 +180,8 @@ static inline int listen_on(int port)
 }
 
 /* begin_step() and listen_on(), for a server whose only option is -p. PORT is
-   its default. The listener does not block: a client may leave before
-   accept(). */
+   its default. The listener does not block: on some systems (not on Linux) a
+   client may leave before accept(). */
 static inline int begin_server(int argc, char **argv, int port)
 {
     char text[80];

@@ -3,6 +3,8 @@
  *
  *     make 07a  or:  07-threads-procs/steps/07a-threads [-s SECONDS (0.2)]
  *
+ * Question: main() returns after 3 s. Another thread of the process has work
+ * for 5 s. Does this thread print its last line?
  * pthread_join() blocks the thread that calls it until the other thread has
  * ended. No other thread waits. Look at the place of "end....". At its end a
  * Python program waits for all its threads. In C the end of main() ends them

@@ -3,6 +3,8 @@
  *
  *     make 07b  or:  07-threads-procs/steps/07b-daemon [-s SECONDS (0.2)]
  *
+ * Question: A thread is detached, and main() returns while it works. Does the
+ * thread go on?
  * In Python the end of the process waits for all threads but the daemon
  * threads. In C it waits for none: main() must join each thread that has to
  * finish. Look at the threads that print no "Ending". The second case is the

@@ -4,6 +4,8 @@
  *     make 07c  or:  07-threads-procs/steps/07c-race [-s SECONDS (0.2)]
  *     make tsan-07c the same under ThreadSanitizer, which finds the race
  *
+ * Question: 100 threads read the number 100, sleep for 0.1 s, and then write
+ * the number less one. No lock. What is the number at the end?
  * Each thread reads the number, sleeps for 0.1 s, and writes the number less
  * one. Without a lock all threads read it before the first one writes, so 100
  * subtractions become one (or a few). Look at the times: the notes hold the

@@ -3,6 +3,8 @@
  *
  *     make 07d  or:  07-threads-procs/steps/07d-deadlock [-s SECONDS (0.2)]
  *
+ * Question: A thread may not wait while it holds a lock. It holds A, and
+ * another thread has B. What must it do with A before it can get both?
  * A thread that has its first lock waits until the other thread has one, too:
  * so the deadlock happens every time. The system does not notice it: each
  * thread sleeps in pthread_mutex_lock(). To see the circle, the program must

@@ -3,6 +3,8 @@
  *
  *     make 07e  or:  07-threads-procs/steps/07e-recursive [-s SECONDS (0.2)]
  *
+ * Question: Five threads share a recursive mutex. Each one locks it twice,
+ * unlocks it once, and ends. How many of the five end?
  * Python's Lock is a plain mutex in C, and RLock is PTHREAD_MUTEX_RECURSIVE:
  * it counts, and its owner must unlock it as often as it has locked it. The
  * notes' example unlocks once too few, and hangs: look at the mutex after its

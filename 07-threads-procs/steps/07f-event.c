@@ -3,6 +3,8 @@
  *
  *     make 07f  or:  07-threads-procs/steps/07f-event [-s SECONDS (0.2)]
  *
+ * Question: A boss sets an event twice, at 0 s and at 5 s. A worker clears it
+ * at 6 s, and waits for the second set(). When does it go home?
  * An event is a flag, a lock and a condition variable: wait() blocks until a
  * thread has set the flag. In the notes each worker clears the flag again.
  * Look at the slow worker: it calls clear() after the boss has called set()
@@ -11,10 +13,8 @@
  * The notes: 同步条件(Event).
  *
  *     a flag, five workers
- *      ...
  *      9.0 s  5 of 5 have gone home
  *     a flag, and one worker needs 6 s to say alas
- *      ...
  *      9.0 s  4 of 5 have gone home
  */
 #include "step.h"

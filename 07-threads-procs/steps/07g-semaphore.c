@@ -3,6 +3,8 @@
  *
  *     make 07g  or:  07-threads-procs/steps/07g-semaphore [-s SECONDS (0.2)]
  *
+ * Question: Twenty threads want to enter, and a semaphore lets in five at a
+ * time. Each one stays for 3 s. When has the last one left?
  * A semaphore is a count of permits: sem_wait() subtracts one, and blocks
  * while the count is 0; sem_post() adds one. Look at the second number: never
  * above five.

@@ -3,6 +3,8 @@
  *
  *     make 07h  or:  07-threads-procs/steps/07h-queue [-s SECONDS (0.2)]
  *
+ * Question: Two items are put into a queue, and two are got from it: it is
+ * empty. No thread has called task_done(). Does join() return at once?
  * put() blocks while the queue is full (the notes say: empty), get() while it
  * is empty. LIFO is a stack, not a heap. Look at join(): it does not wait
  * until the queue is empty, but until task_done() was called for each item.

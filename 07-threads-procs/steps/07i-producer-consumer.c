@@ -3,6 +3,8 @@
  *
  *     make 07i  or: 07-threads-procs/steps/07i-producer-consumer [-s SECONDS]
  *
+ * Question: A cook makes baozi faster than three guests eat them. The shelf
+ * has room for 1,000. Does the cook ever have to wait?
  * Between them is a shelf, a queue with a limit: when it is full, the fast
  * cook waits for the slow guests (back-pressure). The notes' queue has no
  * limit: look at how many baozi pile up, and the cook never waits. Look also
@@ -13,7 +15,6 @@
  *
  *     a shelf for 3
  *      0.1 s  A has made baozi 0
- *      0.1 s  B eats baozi 0
  *      ...
  *     made 10, eaten 10, most on the shelf 3, the cook had to wait
  */

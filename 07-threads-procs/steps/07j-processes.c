@@ -3,6 +3,7 @@
  *
  *     make 07j  or:  07-threads-procs/steps/07j-processes [-s SECONDS (0.2)]
  *
+ * Question: SIGKILL ends a process that has a child. Does the child end, too?
  * Look at terminate: it sends SIGTERM, and a process may ignore that. Look at
  * the last two lines: when a parent is killed, its children live on, unless
  * they have asked the kernel (Linux) to kill them, too. Python's parent ends

@@ -3,6 +3,8 @@
  *
  *     make 07k  or:  07-threads-procs/steps/07k-ipc
  *
+ * Question: A process writes "one", and then "two", into a pipe. After that
+ * another process calls read() once. What does it get?
  * Python's Pipe() keeps messages apart, because it sends a length before each.
  * The kernel's pipe is a stream of bytes: look at the result of two writes. A
  * socketpair of datagrams keeps messages apart without a length. Look at the

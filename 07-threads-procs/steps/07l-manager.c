@@ -3,6 +3,9 @@
  *
  *     make 07l  or:  07-threads-procs/steps/07l-manager
  *
+ * Question: Ten processes add 1 to a counter: each one gets it, adds 1, and
+ * sets it. All of them get it before the first one sets it. What is it at the
+ * end?
  * The processes share no memory: each access is a message to the manager and
  * an answer. The manager does one thing after the other, so it needs no lock.
  * Look at the key "pid", which all ten write: the last value stays. Look at

@@ -3,16 +3,16 @@
  *
  *     make 07m  or: 07-threads-procs/steps/07m-process-lock [-s SECONDS (0.2)]
  *
+ * Question: Ten processes print "hello world N", nap, and print the end of the
+ * line. There is no lock. What does the first line look like?
  * A mutex works between processes if it lies in shared memory and has the
- * attribute PROCESS_SHARED. Look at the lines without it: the halves mix. The
- * last two lines are not in the notes: if a process is killed while it holds a
- * plain mutex, all others wait for ever. A robust one returns EOWNERDEAD to
- * the next process, which repairs what the mutex protects.
+ * attribute PROCESS_SHARED. The last two lines are not in the notes: if the
+ * owner of a plain mutex is killed, all others wait for ever. A robust mutex
+ * returns EOWNERDEAD to the next process, which repairs what it protects.
  * The notes: 进程锁 Lock.
  *
  *     without a lock
  *     hello world 0hello world 1hello world 2... Finished 0
- *     ...
  *     the owner is killed: the next process gets "Owner died"
  *     it goes on: after that a process gets "ok"
  */

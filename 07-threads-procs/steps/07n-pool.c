@@ -3,6 +3,8 @@
  *
  *     make 07n  or:  07-threads-procs/steps/07n-pool [-s SECONDS (0.2)]
  *
+ * Question: Five workers, ten tasks of one second. apply() waits for its
+ * result, apply_async() does not. How long does each of them take for all ten?
  * A task takes one second of the notes. The pool starts its workers once, and
  * they read task after task from a pipe. apply() waits for the result of its
  * task, apply_async() does not; the parent calls the callback when it reads

@@ -3,6 +3,8 @@
  *
  *     make 07o  or:  07-threads-procs/steps/07o-cpu-or-io [-s SECONDS (0.2)]
  *
+ * Question: Four threads count primes, and C has no lock like Python's GIL.
+ * How many CPUs of this machine work at once?
  * Four tasks, of two kinds: wait for a second, as for a network; or count
  * primes. Look at the last column: how many CPUs worked at the same time.
  * Python's lock (the GIL) allows the threads of a program one CPU. C has no

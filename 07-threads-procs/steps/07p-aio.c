@@ -4,6 +4,7 @@
  *     make 07p           run it; 07-threads-procs/steps/07p-aio 1 runs part 1
  *     make models        draw it beside the other five models, as they ran
  *
+ * Question: aio_read() gets an fd that is closed. Does it return -1 at once?
  * Part 1 is the task of 01h (make diff-01h-07p shows the model). aio_read()
  * returns at once, and the message is copied into our buffer while we do other
  * work. Part 2 shows three ways to learn that it is there, and which thread

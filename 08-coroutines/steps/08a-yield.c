@@ -4,6 +4,8 @@
  *     make 08a
  *     08-coroutines/steps/08a-yield [-s SECONDS of a nap (0.2)]
  *
+ * Question: Two coroutines and their producer. In a round each consumer naps
+ * once, and so does the producer. How many naps long is a round?
  * Look at consumer(). co_resume() runs it up to its next co_yield(), which
  * stops it. The value that co_resume() passes is what co_yield() returns when
  * the consumer goes on. So functions take turns, and each one keeps its

@@ -3,6 +3,8 @@
  *
  *     make 08b
  *
+ * Question: main() starts test2, which prints 56 and 78; test1 prints 12 and
+ * 34. Each one switches to the other after each number. Which one is third?
  * Look at test1() and test2(). co_switch() names the coroutine that goes on;
  * neither of the two is the caller of the other. When one of them ends, main()
  * goes on. (In 08c a scheduler chooses the coroutine that goes on.)

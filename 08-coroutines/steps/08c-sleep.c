@@ -4,6 +4,8 @@
  *     make 08c
  *     08-coroutines/steps/08c-sleep [-s SECONDS that "1 s" takes (0.2)]
  *
+ * Question: main() spawns a coroutine that sleeps for 1 s, lets it begin, and
+ * returns. Does the coroutine print its last line?
  * Look at co_sleep(), in func(): only this coroutine sleeps, and the scheduler
  * switches to one that is ready. So two sleeps overlap, and both are over
  * after the longer one.

@@ -5,6 +5,8 @@
  *     08-coroutines/steps/08d-crawl [-s SECONDS] [-o FILE]
  *         http://HOST[:PORT][/PATH] ...
  *
+ * Question: A page takes a second. Three coroutines fetch a page each, by the
+ * kernel's recv(), which blocks. When have all three come?
  * Look at fetch(), and at the GET lines of the output. fetch() is plain code:
  * its recv() makes the thread sleep, so no other coroutine can go on, and the
  * pages come one by one. 08d-crawl.sh links the same object file again, with

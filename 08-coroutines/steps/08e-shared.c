@@ -3,6 +3,8 @@
  *
  *     make 08e
  *
+ * Question: The number is 100. Five coroutines each read it, switch, and write
+ * what they have read less 10. What is the number at the end?
  * Look at subtract_with_switch(). Five coroutines subtract 10 each from 100:
  * each one reads the number, subtracts, and writes it back. One coroutine runs
  * at a time, and the others go on only where it waits. So nothing can come

@@ -4,6 +4,8 @@
  *     make 08g
  *     08-coroutines/steps/08g-blocking-call [-s SECONDS of a nap (0.2)]
  *
+ * Question: Five coroutines each let a helper process sleep for one nap, and
+ * wait for its answer in epoll_wait(). How many naps does that take?
  * Look at let_helper_sleep(). Five coroutines sleep for one nap each.
  * nanosleep() knows nothing of coroutines: the thread sleeps, so none of the
  * five can go on, and they sleep one after the other. The cure is a call that

@@ -3,6 +3,8 @@
  *
  *     make 08h    or:  08-coroutines/steps/08h-cores
  *
+ * Question: Each process makes five coroutines, and each of these takes ten
+ * turns. One process is ready early. Does it run turns of another process?
  * A thread runs on one core at a time, and all its coroutines run there, too.
  * To use all cores, a program needs a process (or a thread with its own
  * scheduler) for each core. Look at use_cores(): every process makes its own
