@@ -40,7 +40,8 @@ for dir in 0*/; do
     [ "${dir%%-*}" -le "$number" ] || rm -rf "$dir" tests/"${dir%%-*}"-*.bats \
         tests/*/"${dir%%-*}"-*
 done
-rm -rf .ci tests/samples tests/cheats tests/fuzz* tests/course tests/handout.sh \
+rm -rf .ci tests/samples tests/cheats tests/mutants tests/museum* tests/peers \
+    tests/fuzz* tests/course tests/handout.sh \
     tests/grade-all tests/fake-ftp.c 0*/exercises/*/
 [ "$number" -ge 6 ] || rm -f tests/selector.c
 [ "$number" -ge 8 ] || rm -f tests/co.c tests/accept-fails.c
