@@ -402,13 +402,13 @@ takes_turns_with_a_greedy_client() {
     takes_short_turns
 }
 
-# The clients are connected before the server stops: how many may wait for
+# The server has accepted all before it stops: how many clients may wait for
 # accept() is not asked here.
 answers_a_burst() {
     scene --timeout 20 <<'END'
 server
 A connect
-crowd 200
+crowd 200 send "x" expect "X"
 signal STOP
 crowd send "hi\n"
 A send "one\n"; A send "two\n"; A send "three\n"
