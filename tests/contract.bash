@@ -405,10 +405,11 @@ takes_turns_with_a_greedy_client() {
 # The server has accepted all before it stops: how many clients may wait for
 # accept() is not asked here.
 answers_a_burst() {
-    scene --timeout 20 <<'END'
-server
-A connect
-crowd 200 send "x" expect "X"
+    {
+        echo server
+        echo A connect
+        for _ in {1..25}; do echo 'crowd 8 send "x" expect "X"'; done
+        cat <<'END'
 signal STOP
 crowd send "hi\n"
 A send "one\n"; A send "two\n"; A send "three\n"
@@ -416,6 +417,7 @@ signal CONT
 crowd expect "HI\n"
 A expect "ONE\nTWO\nTHREE\n"
 END
+    } | scene --timeout 20
 }
 
 # ------------------------------------------------------------------ limits
