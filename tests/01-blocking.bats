@@ -70,7 +70,7 @@ A expect "ONE\n"
 B connect; B send "two\n"
 wait 20ms
 A send 20000000 x
-wait 100ms
+wait 500ms
 idle 100ms
 A reset
 B expect "TWO\n"

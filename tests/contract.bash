@@ -404,13 +404,14 @@ takes_turns_with_a_greedy_client() {
     takes_short_turns
 }
 
-# The clients are connected before the server stops: how many may wait for
+# The server has accepted all before it stops: how many clients may wait for
 # accept() is not asked here.
 answers_a_burst() {
-    scene --timeout 20 <<'END'
-server
-A connect
-crowd 200
+    {
+        echo server
+        echo A connect
+        for _ in {1..25}; do echo 'crowd 8 send "x" expect "X"'; done
+        cat <<'END'
 signal STOP
 crowd send "hi\n"
 A send "one\n"; A send "two\n"; A send "three\n"
@@ -418,6 +419,7 @@ signal CONT
 crowd expect "HI\n"
 A expect "ONE\nTWO\nTHREE\n"
 END
+    } | scene --timeout 20
 }
 
 # ------------------------------------------------------------------ limits
