@@ -292,7 +292,8 @@ bool screen_is_call(const struct screen *s, const char *line)
 }
 
 /* Write the PLACE of a line; if that is more than half of the server's lane,
-   without its directory; if that is still more, without the end of its name. */
+   without its directory; if that is still more, without the end of its
+   name. */
 static const char *shorten(const struct screen *s, const char *place)
 {
     static char text[DRAWN_BYTES + 20];

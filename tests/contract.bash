@@ -250,6 +250,7 @@ END
 ends_with_a_full_log() {
     local signal line
     can_start
+    keep_going
     for signal in TERM INT; do
         mkfifo "$BATS_TEST_TMPDIR/pipe.$signal"
         exec 9<> "$BATS_TEST_TMPDIR/pipe.$signal"

@@ -128,6 +128,12 @@ status_text() {
     fi
 }
 
+# printable: what a server has printed, without anything that acts on a
+# terminal; other bytes than ASCII become "?".
+printable() {
+    LC_ALL=C sed "s/[^ -~]/?/g"
+}
+
 # log_end FILE: its last ten lines. Lines that are alike but for numbers, one
 # behind the other, count as one.
 log_end() {
@@ -146,7 +152,7 @@ log_end() {
                 else if (more[i % 10])
                     print "  (" more[i % 10] " more like this)"
             }
-        }' "$1"
+        }' "$1" | printable
 }
 
 # explain_failure: all of it, but for what the row itself has printed. After a
@@ -201,12 +207,24 @@ addresses_of() {
 
 # ------------------------------------------------------ it does not start
 
+# keep_going: a server may stop (SIGSTOP) the shell that has started it. Once a
+# second this process lets the shell go on. teardown ends it.
+keep_going() {
+    [ -z "${KEEPER:-}" ] || return 0
+    {
+        mkfifo "$BATS_RUN_TMPDIR/keep.$$" && exec <> "$BATS_RUN_TMPDIR/keep.$$"
+        while ! read -r -t 1 && kill -CONT $$; do :; done
+    } > /dev/null 2>&1 3>&- &
+    KEEPER=$!
+}
+
 # diagnose_start LESSON PROGRAM [FLAG...]: start it as play does, with a pipe for
 # its output, and look. Prints nothing, and returns 0, if it starts.
 diagnose_start() {
     local lesson=$1 work status end printed port at
     shift
     work=$(mktemp -d) && mkfifo "$work/pipe" || return 0
+    keep_going
     set -m
     cat "$work/pipe" > "$work/log" 3>&- &
     "$1" -p 0 "${@:2}" > "$work/pipe" 2>&1 < /dev/null 3>&- &
@@ -224,7 +242,8 @@ diagnose_start() {
     at=$(addresses_of "$PID")
     status=running
     kill -0 "$PID" 2> /dev/null || { status=0; wait "$PID" || status=$?; }
-    printed=$(head -n 3 "$work/log" | cut -c 1-200 | sed 's/^/    /')
+    printed=$(head -n 3 "$work/log" | cut -c 1-200 | printable |
+        sed 's/^/    /')
     judge_start "${*:2}" > "$work/why"
     kill -KILL -- "-$PID" 2> /dev/null
     wait "$PID" 2> /dev/null
@@ -285,5 +304,7 @@ judge_start() {
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+    BATS_RUN_TMPDIR=$(mktemp -d)
+    trap 'kill "$KEEPER"; rm -rf "$BATS_RUN_TMPDIR"' EXIT
     diagnose_start "$@"
 fi

@@ -35,6 +35,7 @@ case ${BATS_TEST_FILENAME##*/} in
 esac
 
 ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+export KIT_TEST=${BATS_TEST_TMPDIR:-} # each process of a test has it; see sweep
 PLAY=$ROOT/clients/play
 STARTED_IN=$PWD SOFT_FILES=$(ulimit -Sn) SOFT_MEMORY=$(ulimit -Sv)
 # shellcheck source-path=SCRIPTDIR source=diagnose.bash
@@ -139,6 +140,7 @@ start_server() {
     [ "$(type -t "$PROGRAM")" != function ] || exec= # it calls exec itself
     LOG=$BATS_TEST_TMPDIR/log
     : > "$LOG" # or an earlier server's ready line would stand there
+    keep_going
     set -m
     eval "$exec ${SLOWLY:-}"' "$PROGRAM" -p 0 $FLAGS "$@"' \
         > "$LOG" 2>&1 < /dev/null 3>&- &
@@ -184,9 +186,24 @@ teardown() {
     [ -n "${BATS_TEST_COMPLETED:-}" ] || [ -z "${LESSON:-}" ] ||
         [[ ${FUNCNAME[1]:-} != bats_* ]] ||
         [[ ${BATS_TEST_FILENAME##*/} != 0*-*.bats ]] || explain_failure
-    [ -n "${PID:-}" ] || return 0
-    { kill -KILL -- "-$PID" && wait "$PID"; } 2> /dev/null || true
+    [ -z "${PID:-}" ] ||
+        { kill -KILL -- "-$PID" && wait "$PID"; } 2> /dev/null || true
     PID=
+    [[ ${FUNCNAME[1]:-} != bats_* ]] || sweep
+}
+
+# sweep: end what the test has started and what is still there, also a server's
+# daemons: they have inherited KIT_TEST.
+sweep() {
+    local process found
+    [ -z "${KEEPER:-}" ] || kill "$KEEPER" 2> /dev/null || true
+    [ -n "$KIT_TEST" ] && [ -r /proc/self/environ ] || return 0
+    found=$(grep -lszFx "KIT_TEST=$KIT_TEST" /proc/[0-9]*/environ) || true
+    for process in $found; do
+        process=${process#/proc/} process=${process%/*}
+        kill -KILL "$process" 2> /dev/null || continue
+        within 2 gone "$process" || true
+    done
 }
 
 # refuses STATUS ARGUMENT...: $PROGRAM ends within 5 s, with this status; what
@@ -195,6 +212,7 @@ teardown() {
 refuses() {
     local wanted=$1 pid
     shift
+    keep_going
     set -m
     "$PROGRAM" "$@" > "$BATS_TEST_TMPDIR/refused" 2>&1 < /dev/null 3>&- &
     pid=$!

@@ -14,6 +14,7 @@ with_flags() {
 takes() {
     local known=$BATS_FILE_TMPDIR/takes.${*// /_} pid status=0
     if [ ! -e "$known" ]; then
+        keep_going
         set -m
         "$PROGRAM" -p 0 -q "$@" > "$known.out" 2>&1 < /dev/null 3>&- &
         pid=$!
@@ -58,7 +59,7 @@ ends_and_starts_again() {
     PID=$!
     set +m
     within 5 listens || {
-        echo "started again, at the same port: $(head -n 3 "$LOG")"
+        echo "started again, at the same port: $(head -n 3 "$LOG" | printable)"
         teardown
         return 1
     }

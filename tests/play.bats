@@ -264,12 +264,12 @@ END
             scene.play < /dev/null
         contains "$output" ' …/06d-echo.c:12'
         [ "$columns" = 100 ] ||
-            contains "$output" ' …/06d-a-name-t…:12'
+            contains "$output" ' …/06d-a-name-that-i…:12'
         grep -qE ' three +a-name-with[a-z-]*…:1234$' <<< "$output"
     done
     on_terminal 120 env NO_COLOR=1 "$PLAY" --pace 0 --server ./names \
         scene.play < /dev/null
-    contains "$output" ' …/06d-a-name-that-is-very-…:12'
+    contains "$output" ' …/06d-a-name-that-is-very-long-in…:12'
     plays 0 --server ./names <<< server
     contains "$output" ' …/06d-echo.c:12'
     sed -i 's|06-selector/steps/06d-echo|06-selector/server|' names
