@@ -82,3 +82,40 @@ fails() {
     cheat 05-epoll level "05 -e 8 MiB" "05 -e it never"
     fails "05 -e it never"
 }
+
+# What a server can do to the tests, and to the one who watches them.
+
+# hostile NAME LINE...: a shell script that does this, and is lesson 03 then.
+hostile() {
+    local program=$BATS_TEST_TMPDIR/$1
+    shift
+    build 03-select/server
+    printf '%s\n' '#!/usr/bin/env bash' "$@" \
+        "exec $(quoted "$ROOT/03-select/server")"' "$@"' > "$program"
+    chmod +x "$program"
+}
+
+@test "a daemon that a server leaves ends with the test" {
+    [ -r /proc/self/environ ] || skip "no /proc/PID/environ here"
+    hostile daemon "setsid sleep 300 < /dev/null > /dev/null 2>&1 &" \
+        "echo \$! >> $(quoted "$BATS_TEST_TMPDIR/pids")"
+    cheat 03-select daemon "03 a line of log" "03 wrong usage"
+    local pid
+    while read -r pid; do within 5 gone "$pid"; done < "$BATS_TEST_TMPDIR/pids"
+}
+
+@test "a server that stops the shell that has started it does not stop the tests" {
+    # shellcheck disable=SC2016 # that script expands it
+    hostile stops 'kill -STOP "$PPID"' 'exec sleep 300'
+    cheat 03-select stops "03 every byte" "03 it listens"
+    contains "$output" "not ok 1 03 it listens"
+    contains "$output" "not ok 2 03 every byte"
+}
+
+@test "what a server prints has no effect on the terminal of the tests" {
+    hostile escapes "printf '\\033[2J\\033[Hok 1\\302\\233\\n'" "exec sleep 300"
+    cheat 03-select escapes "03 it listens"
+    contains "$output" "[2J"
+    [[ $output != *$'\033'* ]]
+    [[ $output != *$'\302\233'* ]]
+}
