@@ -208,13 +208,16 @@ addresses_of() {
 # ------------------------------------------------------ it does not start
 
 # keep_going: a server may stop (SIGSTOP) the shell that has started it. Once a
-# second this process lets the shell go on. teardown ends it.
+# second a process lets this shell go on; it ends with the shell, or in sweep.
 keep_going() {
     [ -z "${KEEPER:-}" ] || return 0
-    {
-        mkfifo "$BATS_RUN_TMPDIR/keep.$$" && exec <> "$BATS_RUN_TMPDIR/keep.$$"
-        while ! read -r -t 1 && kill -CONT $$; do :; done
-    } > /dev/null 2>&1 3>&- &
+    local shell=$BASHPID
+    (
+        exec > /dev/null 2>&1 3>&- # no test waits for the end of this output
+        mkfifo "$BATS_RUN_TMPDIR/keep.$BASHPID" &&
+            exec <> "$BATS_RUN_TMPDIR/keep.$BASHPID"
+        while ! read -r -t 1 && kill -CONT "$shell"; do kill -CONT $$; done
+    ) &
     KEEPER=$!
 }
 
