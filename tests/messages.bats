@@ -104,7 +104,7 @@ again() {
 # fault: what failed in a scene: the action, what was wanted, and what came.
 fault() {
     grep -A 2 -E '\.play:[0-9]+: ' <<< "$output" | sed 's,^[^:]*/,,; s/^✗ //' |
-        sed 's/ *# <--- .*//'
+        sed 's/ *# <--- .*//; s/only [0-9]* bytes/only some bytes/'
 }
 
 @test "the command plays the scene again, and it fails in the same way" {

@@ -90,7 +90,7 @@ static void *fetch(void *url)
 {
     struct request request;
     char *answer = NULL, *page;
-    size_t size;
+    size_t size = 0;
     int fd = -1;
     const char *problem = make_request(url, &request);
     printable(url, strlen(url)); /* it is only printed from now on */
