@@ -27,7 +27,7 @@ alike() {
 
 # line COMMAND WHAT
 line() {
-    printf '       %-40s %s\n' "$1" "$2"
+    printf '       %-33s %s\n' "$1" "$2"
 }
 
 lesson_is_over() {
@@ -38,11 +38,12 @@ lesson_is_over() {
     line "$1/client" "in another one or two"
     echo "Then:"
     line "make ${first%%-*}" "the first step"
-    line "less $1/README.md" "the lesson: all steps, and what to try"
+    line "less $1/README.md" "the steps, and what to try"
     line "less $1/server.c" "its first lines say where to look"
     [ "$1" = 01-blocking ] ||
         line "make diff-$1" "what changed since the lesson before"
     line "make test-$1" "what a server has to stand"
+    line "make todo" "write a part of it yourself"
 }
 
 step_is_over() {
