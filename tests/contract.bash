@@ -425,8 +425,7 @@ END
 
 # ------------------------------------------------------------------ limits
 
-# More clients come than it has fds for. Some wait in the backlog: not many, as
-# listen(fd, 10) is right, too.
+# More clients come than it has fds for; the others wait in the backlog.
 serves_on_without_fds() {
     local most
     most=$(($(fds_when_ready) + 16))
